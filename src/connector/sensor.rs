@@ -1,0 +1,37 @@
+//! Conditions that are waited for.
+
+use std::future::Future;
+
+use serde_json::{Map, Value};
+
+use super::ConnectorError;
+
+/// A condition that the sensor connector pokes until it holds.
+///
+/// A task names its sensor by the module **and** the class of the Python task
+/// that declared it: two modules may each have a `FileSensor`.
+pub trait Sensor: Send + Sync + 'static {
+    /// What one task waits for, checked once at Create.
+    type Inputs: Send + Sync + 'static;
+
+    /// The Python module of the sensor's class.
+    fn module(&self) -> &str;
+
+    /// The name of the sensor's class.
+    fn name(&self) -> &str;
+
+    /// Reads a task's inputs and `sensor_config`. An error refuses the Create
+    /// with its message; a name or a type that is wrong belongs here, since
+    /// nobody looks at a sensor that never comes true.
+    fn inputs(
+        &self,
+        inputs: &Map<String, Value>,
+        config: Option<&Value>,
+    ) -> Result<Self::Inputs, ConnectorError>;
+
+    /// True as soon as the condition holds: the task has SUCCEEDED.
+    fn poke(
+        &self,
+        inputs: &Self::Inputs,
+    ) -> impl Future<Output = Result<bool, ConnectorError>> + Send;
+}
