@@ -1,2 +1,4 @@
 #![forbid(unsafe_code)]
 //! Flightdeck
+
+pub mod wire;

@@ -1,0 +1,47 @@
+//! The wire: what Flightdeck says and hears, generated from `proto/`.
+//!
+//! [`flyteidl`] is the protocol of Flyte's connector services, under the paths
+//! of its protobuf packages; [`flightdeck`] is the handle in which a task
+//! travels. The types of `google.protobuf` are those of `prost_types`.
+
+/// Every `.proto` file of this module with what it imports, as an encoded
+/// `google.protobuf.FileDescriptorSet`, HTTP annotations included: for gRPC
+/// reflection and for JSON.
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/flightdeck_descriptor.bin"));
+
+/// Flyte's protocol, version 1 (`flyteidl`).
+#[allow(
+    missing_docs,
+    clippy::all,
+    reason = "generated code; its documentation is in proto/"
+)]
+pub mod flyteidl {
+    /// The messages of the connector services.
+    pub mod admin {
+        tonic::include_proto!("flyteidl.admin");
+    }
+
+    /// What the messages are about: tasks, types, literals, identifiers.
+    pub mod core {
+        tonic::include_proto!("flyteidl.core");
+    }
+
+    /// The three services, as server and as client.
+    pub mod service {
+        tonic::include_proto!("flyteidl.service");
+    }
+}
+
+/// Flightdeck's own messages.
+#[allow(
+    missing_docs,
+    clippy::all,
+    reason = "generated code; its documentation is in proto/"
+)]
+pub mod flightdeck {
+    /// The handle, in its first version.
+    pub mod v1 {
+        tonic::include_proto!("flightdeck.v1");
+    }
+}
