@@ -1,4 +1,8 @@
 #![forbid(unsafe_code)]
 //! Flightdeck
 
+pub mod config;
+pub mod connector;
+pub mod supervisor;
+pub mod telemetry;
 pub mod wire;

@@ -95,7 +95,7 @@ fn between<T: PartialOrd + Debug>(
     min: T,
     max: T,
 ) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) {
+    if min <= value && value <= max {
         return Ok(());
     }
     Err(ConfigError::Value {

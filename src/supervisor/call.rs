@@ -37,6 +37,13 @@ impl<T> Outcome<T> {
 #[derive(Debug)]
 pub(super) struct Call(AbortHandle);
 
+impl Call {
+    /// True once the outcome is delivered.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
         self.0.abort();

@@ -18,13 +18,13 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    TaskError, budget::RestartBudget, history::History, index::TaskKey, schedule::Schedule,
+    TaskError, budget::RestartBudget, history::{Event, History}, index::TaskKey, schedule::Schedule,
     snapshot::Snapshot, task::TaskMsg,
 };
 use crate::{
-    connector::{Connector, ConnectorError, Job, TaskCategory, TaskRequest},
+    connector::{Connector, ConnectorError, Job, Phase, TaskCategory, TaskRequest},
     telemetry::{TaskGauge, TaskMetrics},
-    wire::handle::ExecutionId,
+    wire::handle::{ExecutionId, Handle},
 };
 
 /// One task: shared by its actor, which alone changes it, and by handlers,
@@ -40,8 +40,6 @@ pub(super) struct TaskEntry {
     pub(super) metrics: Arc<TaskMetrics>,
     /// The start of the times kept as atomics.
     born: Instant,
-    /// What a Create asked for, until its job is there.
-    pub(super) request: Option<Arc<TaskRequest>>,
     /// Set once the job is known: at once for an adopted task.
     job: OnceLock<Arc<dyn Job>>,
     /// Set once the task has a handle: never for ExecuteTaskSync.
@@ -61,6 +59,8 @@ pub(super) struct TaskEntry {
 #[derive(Default)]
 pub(super) struct Desk {
     pub(super) actor: Option<ActorRef<TaskMsg>>,
+    /// What a Create asked for, until the connector is called with it.
+    pub(super) request: Option<Arc<TaskRequest>>,
     /// How the Create ended, once it has.
     pub(super) creation: Option<Result<(), TaskError>>,
     pub(super) deletion: Deletion,
@@ -103,7 +103,6 @@ pub(super) struct NewEntry {
     pub(super) deadline: Option<SystemTime>,
     pub(super) create_key: Option<[u8; 16]>,
     pub(super) metrics: Arc<TaskMetrics>,
-    pub(super) request: Option<Arc<TaskRequest>>,
     pub(super) snapshot: Snapshot,
 }
 
@@ -119,7 +118,6 @@ impl TaskEntry {
             create_key: new.create_key,
             metrics: new.metrics,
             born: Instant::now(),
-            request: new.request,
             job: OnceLock::new(),
             handle: OnceLock::new(),
             snapshot: ArcSwap::from_pointee(new.snapshot),
@@ -178,8 +176,23 @@ impl TaskEntry {
         self.changed.notify_waiters();
     }
 
+    /// Ends the task by our own decision, unless it has ended: its job is to be
+    /// deleted, because callers send no Delete after a terminal phase.
+    pub(super) fn end(&self, at: SystemTime, phase: Phase, cause: ConnectorError) {
+        let before = self.snapshot();
+        if before.phase.is_terminal() {
+            return;
+        }
+        let message = cause.message().into();
+        self.change(|desk| {
+            desk.history.record(at, Event::Ended { phase, message });
+            desk.deletion.want();
+        });
+        self.publish(before.decided(phase, cause));
+    }
+
     /// Counts the task among those of this phase.
-    pub(super) fn count_phase(&self, phase: crate::connector::Phase) {
+    pub(super) fn count_phase(&self, phase: Phase) {
         let gauge = self.metrics.gauge(phase.as_str_name());
         self.desk().gauge = Some(gauge);
     }
@@ -252,12 +265,53 @@ impl TaskEntry {
         }
     }
 
+    /// The name of the execution, for log lines.
+    pub(super) fn execution_name(&self) -> &str {
+        self.execution.as_ref().map_or("", |execution| &execution.name)
+    }
+
+    /// The envelope around a connector's meta.
+    pub(super) fn envelope(&self, meta: Bytes) -> Bytes {
+        Handle {
+            task_id: self.id,
+            created: self.created,
+            deadline: self.deadline,
+            execution: self.execution.clone(),
+            create_key: self.create_key,
+            connector: self.connector.name().to_owned(),
+            trace_context: Bytes::new(),
+            meta,
+            sync: self.is_sync(),
+        }
+        .encode()
+    }
+
     fn age_ms(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
+impl Desk {
+    /// The actor leaves.
+    pub(super) fn leave(&mut self) {
+        self.left = true;
+        self.actor = None;
+        self.gauge = None;
+    }
+}
+
 impl Deletion {
+    /// Asks for the delete, unless one is under way or done.
+    pub(super) fn want(&mut self) {
+        if matches!(self, Self::None | Self::Refused(_)) {
+            *self = Self::Wanted {
+                since: Instant::now(),
+                attempts: 0,
+                last: None,
+            };
+        }
+    }
+
     /// True while the actor has a delete to bring about.
     pub(super) fn is_wanted(&self) -> bool {
         matches!(self, Self::Wanted { .. })

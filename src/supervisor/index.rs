@@ -53,10 +53,6 @@ impl Index {
         self.by_handle.get(&key).map(|entry| entry.clone())
     }
 
-    pub(super) fn by_actor(&self, actor: ActorId) -> Option<Arc<TaskEntry>> {
-        self.by_actor.get(&actor).map(|entry| entry.clone())
-    }
-
     /// The entry of a handle, made by `make` if there is none: true if it was.
     pub(super) fn by_handle_or<E>(
         &self,
@@ -103,11 +99,6 @@ impl Index {
             self.by_handle.remove_if(&key, |_, held| Arc::ptr_eq(held, entry));
         }
         self.release_create(entry);
-    }
-
-    /// All tasks that have a handle.
-    pub(super) fn entries(&self) -> Vec<Arc<TaskEntry>> {
-        self.by_handle.iter().map(|entry| entry.clone()).collect()
     }
 }
 

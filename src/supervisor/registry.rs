@@ -1,6 +1,6 @@
 //! The actor that supervises every task's actor.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
@@ -8,7 +8,7 @@ use tracing::{error, warn};
 
 use super::{
     TaskError,
-    entry::{Deletion, TaskEntry},
+    entry::TaskEntry,
     history::Event,
     task::ConnectorPanic,
     tasks::Shared,
@@ -65,7 +65,7 @@ impl Actor for TaskRegistry {
             }
             SupervisionEvent::ActorFailed(actor, error) => {
                 if let Some(entry) = shared.index.remove_actor(actor.get_id()) {
-                    restart(&myself, entry, &Exit::from(error));
+                    restart(shared, &myself, entry, &Exit::from(error));
                 }
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
@@ -94,8 +94,13 @@ impl From<ActorProcessingErr> for Exit {
     }
 }
 
-fn restart(myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry>, exit: &Exit) {
-    let at = entry.now();
+fn restart(
+    shared: &Shared,
+    myself: &ActorRef<RegistryMsg>,
+    entry: Arc<TaskEntry>,
+    exit: &Exit,
+) {
+    let at = shared.world.now();
     entry.metrics.restarted(exit.label);
     warn!(
         task_id = %entry.id, task_type = entry.category.name, label = exit.label,
@@ -112,21 +117,12 @@ fn restart(myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry>, exit: &Exit) {
         desk.restarts.take(Instant::now(), polls)
     });
     let pause = pause.unwrap_or_else(|| {
-        end(&entry, exit);
-        std::time::Duration::ZERO
+        // The budget is spent: one more start, to delete the job.
+        let cause = format!("restarted too often, the last time because {}", exit.cause);
+        entry.end(at, Phase::RetryableFailed, ConnectorError::permanent(cause));
+        Duration::ZERO
     });
     myself.send_after(pause, move || RegistryMsg::Restart(entry));
-}
-
-/// The restart budget is spent: the task ends, and its job is deleted by the
-/// actor that is started once more for that.
-fn end(entry: &TaskEntry, exit: &Exit) {
-    let snapshot = entry.snapshot();
-    if snapshot.phase.is_terminal() {
-        return;
-    }
-    let cause = format!("restarted too often, the last time because {}", exit.cause);
-    entry.end(Phase::RetryableFailed, ConnectorError::permanent(cause));
 }
 
 fn creation_failed(entry: &TaskEntry, exit: &Exit) -> TaskError {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ractor::{Actor, ActorCell, SpawnErr};
+use ractor::{Actor, ActorCell, ActorRuntime, SpawnErr};
 
 use super::{
     TaskError, World,
@@ -103,7 +103,7 @@ impl Shared {
         let registry = self.registry.get().ok_or(TaskError::Stopping)?.clone();
         let arguments = (self.clone(), entry.clone());
         // `instant`: no await, so a cancelled caller leaves no half of a task.
-        let (actor, _) = TaskActor::spawn_linked_instant(None, TaskActor, arguments, registry)
+        let (actor, _) = ActorRuntime::spawn_linked_instant(None, TaskActor, arguments, registry)
             .map_err(|_| TaskError::Stopping)?;
         self.index.set_actor(actor.get_id(), entry);
         entry.desk().actor = Some(actor.clone());

@@ -71,7 +71,7 @@ impl World {
     pub fn real() -> Self {
         Self {
             clock: Arc::new(SystemClock),
-            randomness: Arc::new(Randomness::seeded(rand::random())),
+            randomness: Arc::new(Randomness(Mutex::new(rand::make_rng()))),
         }
     }
 

@@ -72,7 +72,7 @@ impl Collector for SummaryVec {
         if metrics.is_empty() {
             return Vec::new();
         }
-        let mut family = MetricFamily::new();
+        let mut family = MetricFamily::default();
         family.set_name(self.desc.fq_name.clone());
         family.set_help(self.desc.help.clone());
         family.set_field_type(MetricType::SUMMARY);
