@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tracing::info;
 
 use super::{
-    TaskError,
+    TaskError, TaskQuery,
     entry::{NewEntry, TaskEntry},
     history::Event,
     index::TaskKey,
@@ -33,16 +33,17 @@ struct Found {
 
 impl Shared {
     /// The task of this handle. One that this process does not know is adopted.
-    pub(super) fn find(
-        self: &Arc<Self>,
-        category: &TaskCategory,
-        resource_meta: &Bytes,
-    ) -> Result<Arc<TaskEntry>, TaskError> {
+    pub(super) fn find(self: &Arc<Self>, query: &TaskQuery) -> Result<Arc<TaskEntry>, TaskError> {
+        let TaskQuery {
+            category,
+            resource_meta,
+            ..
+        } = query;
         let key = self.index.key(category, resource_meta);
         if let Some(entry) = self.index.by_handle(key) {
             return Ok(entry);
         }
-        let connector = self.connector(category)?;
+        let connector = self.connector(category, &query.task_type)?;
         let found = decode(category, &connector, resource_meta)?;
         let adopt = || self.adopt(category, connector, key, resource_meta, found);
         let (entry, _) = self.index.by_handle_or(key, adopt)?;

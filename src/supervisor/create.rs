@@ -42,7 +42,7 @@ impl Tasks {
         let shared = &self.0;
         let template = request.template.unwrap_or_default();
         let category = TaskCategory::new(&template.r#type, template.task_type_version);
-        let connector = shared.connector(&category)?;
+        let connector = shared.connector(&category, &category.name)?;
         let key = create_key(request.task_execution_metadata.as_ref(), &request.output_prefix);
         let request = TaskRequest {
             template,

@@ -38,7 +38,7 @@ impl Tasks {
     /// for good, or, for the first minute, one that has not confirmed yet.
     pub async fn delete(&self, query: TaskQuery) -> Result<(), TaskError> {
         for _ in 0..LOOKUPS {
-            let entry = self.0.find(&query.category, &query.resource_meta)?;
+            let entry = self.0.find(&query)?;
             entry.touch();
             if !self.want_delete(&entry) {
                 return Ok(());

@@ -79,6 +79,12 @@ pub enum TaskError {
         /// Its connector.
         connector: String,
     },
+    /// The request's stream broke.
+    #[error("the request ended early: {0}")]
+    Stream(tonic::Status),
+    /// An ExecuteTaskSync without its second message.
+    #[error("ExecuteTaskSync needs a second message, whose part is inputs; the stream ended before")]
+    NoInputs,
     /// There are as many tasks as there may be.
     #[error("{0} tasks are held, which is tasks.max_tasks; try again later or raise the limit")]
     Full(usize),
@@ -118,9 +124,11 @@ impl TaskError {
             | Self::BadMeta { .. }
             | Self::OtherConnector { .. }
             | Self::NotSync { .. }
+            | Self::NoInputs
             | Self::BadToken(_)
             | Self::UnknownMetric { .. } => Code::InvalidArgument,
             Self::Connector { error, .. } => error.code(),
+            Self::Stream(status) => status.code(),
             Self::Fault { .. } => Code::Internal,
             Self::Full(_) => Code::ResourceExhausted,
             Self::NoData => Code::OutOfRange,

@@ -23,7 +23,7 @@ impl Tasks {
     /// # Errors
     /// An unknown or an async task type.
     pub fn check_sync(&self, category: &TaskCategory) -> Result<(), TaskError> {
-        match self.0.connector(category)? {
+        match self.0.connector(category, &category.name)? {
             Connector::Sync(_) => Ok(()),
             Connector::Async(connector) => Err(TaskError::NotSync {
                 task_type: category.name.clone(),
@@ -47,7 +47,7 @@ impl Tasks {
         let template = header.template.unwrap_or_default();
         let category = TaskCategory::new(&template.r#type, template.task_type_version);
         self.check_sync(&category)?;
-        let connector = shared.connector(&category)?;
+        let connector = shared.connector(&category, &category.name)?;
         let request = Arc::new(TaskRequest {
             template,
             inputs,

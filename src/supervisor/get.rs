@@ -16,8 +16,11 @@ use crate::{connector::TaskCategory, wire::flyteidl::admin::Resource};
 /// Which task a caller asks about.
 #[derive(Debug, Clone)]
 pub struct TaskQuery {
-    /// The category of the request.
+    /// The category that the connector is looked up by.
     pub category: TaskCategory,
+    /// The task type as flytekit names it in messages and labels: the
+    /// deprecated `task_type` if it is set, else the category's name.
+    pub task_type: String,
     /// The handle, or a plain meta.
     pub resource_meta: Bytes,
     /// When the caller stops waiting, if it said so.
@@ -31,7 +34,7 @@ impl Tasks {
     /// # Errors
     /// An unknown task type, or bytes that are no handle.
     pub async fn get(&self, query: TaskQuery) -> Result<Resource, TaskError> {
-        let entry = self.0.find(&query.category, &query.resource_meta)?;
+        let entry = self.0.find(&query)?;
         entry.touch();
         let mut snapshot = entry.snapshot();
         if is_tombstone(&entry, &snapshot) {

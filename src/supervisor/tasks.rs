@@ -91,11 +91,14 @@ impl Tasks {
 }
 
 impl Shared {
-    /// The connector of a category.
-    pub(super) fn connector(&self, category: &TaskCategory) -> Result<Connector, TaskError> {
-        self.connectors
-            .get(category)
-            .ok_or_else(|| TaskError::UnknownTaskType(category.name.clone()))
+    /// The connector of a category; an error names the task type.
+    pub(super) fn connector(
+        &self,
+        category: &TaskCategory,
+        task_type: &str,
+    ) -> Result<Connector, TaskError> {
+        let connector = self.connectors.get(category);
+        connector.ok_or_else(|| TaskError::UnknownTaskType(task_type.to_owned()))
     }
 
     /// Spawns the actor of an entry, linked to the registry.
