@@ -1,4 +1,6 @@
 #![forbid(unsafe_code)]
 //! Flightdeck
 
+pub mod connector;
+pub mod connectors;
 pub mod wire;

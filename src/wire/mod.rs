@@ -4,6 +4,9 @@
 //! of its protobuf packages; [`flightdeck`] is the handle in which a task
 //! travels. The types of `google.protobuf` are those of `prost_types`.
 
+pub mod literal;
+pub mod python;
+
 /// Every `.proto` file of this module with what it imports, as an encoded
 /// `google.protobuf.FileDescriptorSet`, HTTP annotations included: for gRPC
 /// reflection and for JSON.
