@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod connector;
+pub mod connectors;
 pub mod server;
 pub mod supervisor;
 pub mod telemetry;

@@ -43,10 +43,7 @@ pub trait AsyncConnector: Send + Sync + 'static {
 
     /// Deletes the job. Called until it succeeds, so it must be idempotent:
     /// [`ConnectorError::gone`] counts as success.
-    fn delete(
-        &self,
-        meta: &Self::Meta,
-    ) -> impl Future<Output = Result<(), ConnectorError>> + Send;
+    fn delete(&self, meta: &Self::Meta) -> impl Future<Output = Result<(), ConnectorError>> + Send;
 
     /// The job's measurements, or `None` from a connector that has none: then
     /// callers get those of the task itself (polls, failures, latencies).

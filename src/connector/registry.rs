@@ -83,7 +83,11 @@ impl ConnectorRegistry {
     /// What is known of the connector of this name (`GetAgent`).
     pub fn agent(&self, name: &str) -> Option<Agent> {
         let table = self.table.load();
-        table.agents.iter().find(|agent| agent.name == name).cloned()
+        table
+            .agents
+            .iter()
+            .find(|agent| agent.name == name)
+            .cloned()
     }
 
     /// All connectors, in the order of their registration (`ListAgents`).

@@ -5,6 +5,7 @@
 //! travels. The types of `google.protobuf` are those of `prost_types`.
 
 pub mod handle;
+pub mod literal;
 pub mod python;
 
 /// Every `.proto` file of this module with what it imports, as an encoded

@@ -1,0 +1,3 @@
+//! The connectors that are built in.
+
+pub mod webhook;
