@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 //! Flightdeck
 
+pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod connectors;

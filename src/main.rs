@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `flightdeck` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flightdeck::cli::run()
+}

@@ -91,7 +91,8 @@ fn read(path: &Path) -> Result<File<config::FileSourceString, FileFormat>, Confi
     Ok(File::from_str(&text, FileFormat::Toml))
 }
 
-/// The variables that are settings. Kubernetes sets `FLIGHTDECK_PORT...` and
+/// The variables that are settings: `FLIGHTDECK_CONFIG` is the flag `--config`.
+/// Kubernetes sets `FLIGHTDECK_PORT...` and
 /// `FLIGHTDECK_SERVICE_...` in every pod beside a Service named flightdeck:
 /// those are passed over, anything else without a section is a slip.
 fn settings_in(
@@ -104,7 +105,7 @@ fn settings_in(
         };
         if path.contains("__") {
             settings.insert(name, value);
-        } else if !path.starts_with("PORT") && !path.starts_with("SERVICE_") {
+        } else if path != "CONFIG" && !path.starts_with("PORT") && !path.starts_with("SERVICE_") {
             return Err(ConfigError::Variable(name));
         }
     }

@@ -28,7 +28,11 @@ impl Config {
             1,
             100_000,
         )?;
-        duration("server.keepalive_interval", server.keepalive_interval, second)?;
+        duration(
+            "server.keepalive_interval",
+            server.keepalive_interval,
+            second,
+        )?;
         duration("server.keepalive_timeout", server.keepalive_timeout, second)?;
         duration("server.drain_timeout", server.drain_timeout, Duration::ZERO)?;
         if self.metrics.port != 0 && self.metrics.port == server.port {

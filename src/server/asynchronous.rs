@@ -37,10 +37,9 @@ impl AsyncAgentService for AsyncHandlers {
         request: Request<CreateTaskRequest>,
     ) -> Result<Response<CreateTaskResponse>, Status> {
         let request = request.into_inner();
-        let (task_type, version) = request
-            .template
-            .as_ref()
-            .map_or(("", 0), |template| (&template.r#type, template.task_type_version));
+        let (task_type, version) = request.template.as_ref().map_or(("", 0), |template| {
+            (&template.r#type, template.task_type_version)
+        });
         let category = TaskCategory::new(task_type, version);
         let meter = Meter::begin(&self.0, Operation::Create, task_type, &category);
         meter.input_bytes(request.inputs.as_ref().map_or(0, Message::encoded_len));
@@ -77,7 +76,12 @@ impl AsyncAgentService for AsyncHandlers {
             request.task_type,
             request.resource_meta,
         );
-        let meter = Meter::begin(&self.0, Operation::Delete, &query.task_type, &query.category);
+        let meter = Meter::begin(
+            &self.0,
+            Operation::Delete,
+            &query.task_type,
+            &query.category,
+        );
         meter.count(self.0.delete(query)).await?;
         Ok(Response::new(DeleteTaskResponse {}))
     }
@@ -121,18 +125,20 @@ impl AsyncAgentService for AsyncHandlers {
             request.task_type,
             request.resource_meta,
         );
-        let pages = self.0.logs(query, what).await.map_err(|error| status(&error))?;
-        Ok(Response::new(Box::pin(pages.flat_map(|page| {
-            futures::stream::iter(responses(page))
-        }))))
+        let pages = self
+            .0
+            .logs(query, what)
+            .await
+            .map_err(|error| status(&error))?;
+        Ok(Response::new(Box::pin(
+            pages.flat_map(|page| futures::stream::iter(responses(page))),
+        )))
     }
 }
 
 /// A page on the wire: its lines, then the token of the page after it, if there
 /// is one.
-fn responses(
-    page: Result<LogPage, ConnectorError>,
-) -> Vec<Result<GetTaskLogsResponse, Status>> {
+fn responses(page: Result<LogPage, ConnectorError>) -> Vec<Result<GetTaskLogsResponse, Status>> {
     let page = match page {
         Ok(page) => page,
         Err(error) => return vec![Err(Status::new(error.code(), error.message()))],
@@ -155,10 +161,16 @@ fn time(
     timestamp: Option<prost_types::Timestamp>,
 ) -> Result<Option<SystemTime>, Status> {
     let invalid = |error| Status::invalid_argument(format!("{field} is not a time: {error}"));
-    timestamp.map(SystemTime::try_from).transpose().map_err(invalid)
+    timestamp
+        .map(SystemTime::try_from)
+        .transpose()
+        .map_err(invalid)
 }
 
 fn step(duration: Option<prost_types::Duration>) -> Result<Option<Duration>, Status> {
     let invalid = |error| Status::invalid_argument(format!("step is not a duration: {error}"));
-    duration.map(Duration::try_from).transpose().map_err(invalid)
+    duration
+        .map(Duration::try_from)
+        .transpose()
+        .map_err(invalid)
 }

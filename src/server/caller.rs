@@ -6,11 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
-use crate::{
-    connector::TaskCategory,
-    supervisor::TaskQuery,
-    wire::flyteidl::admin,
-};
+use crate::{connector::TaskCategory, supervisor::TaskQuery, wire::flyteidl::admin};
 
 /// When the caller stops waiting, by the header `grpc-timeout`.
 pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {

@@ -42,7 +42,11 @@ pub(super) fn bind(
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
@@ -57,6 +61,8 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 fn is_unsupported(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     // EAFNOSUPPORT has no kind of its own.
-    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::AddrNotAvailable)
-        || error.raw_os_error() == Some(97)
+    matches!(
+        error.kind(),
+        ErrorKind::Unsupported | ErrorKind::AddrNotAvailable
+    ) || error.raw_os_error() == Some(97)
 }

@@ -5,8 +5,8 @@ use std::{future::Future, sync::Arc, time::Instant};
 use tonic::Status;
 
 use crate::{
-    supervisor::{TaskError, Tasks},
     connector::TaskCategory,
+    supervisor::{TaskError, Tasks},
     telemetry::{Operation, RequestMetrics},
 };
 

@@ -1,21 +1,21 @@
 //! One running service: its ports, its tasks, its drain.
 
-use std::{future::{Future, IntoFuture}, io, net::SocketAddr, sync::Arc};
-
-use tokio::{
-    net::TcpListener,
-    sync::oneshot,
-    task::JoinHandle,
-    time::timeout,
+use std::{
+    future::{Future, IntoFuture},
+    io,
+    net::SocketAddr,
+    sync::Arc,
 };
+
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 use tonic::transport::{Server, server::TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::layer::util::{Identity, Stack};
 use tracing::{error, info, warn};
 
 use super::{
-    asynchronous::AsyncHandlers, health, listener, listener::BindError,
-    metadata::MetadataHandlers, metrics, panic, synchronous::SyncHandlers,
+    asynchronous::AsyncHandlers, health, listener, listener::BindError, metadata::MetadataHandlers,
+    metrics, panic, synchronous::SyncHandlers,
 };
 use crate::{
     config::Config,
@@ -173,7 +173,9 @@ fn router(
             SyncAgentServiceServer::new(SyncHandlers(tasks.clone()))
                 .max_decoding_message_size(largest),
         )
-        .add_service(AgentMetadataServiceServer::new(MetadataHandlers(connectors)))
+        .add_service(AgentMetadataServiceServer::new(MetadataHandlers(
+            connectors,
+        )))
         .add_service(reflection().build_v1()?)
         // grpcurl before 1.8.8 asks for the older version.
         .add_service(reflection().build_v1alpha()?))

@@ -61,7 +61,11 @@ impl Shared {
         resource_meta: &Bytes,
         found: Found,
     ) -> Result<Arc<TaskEntry>, TaskError> {
-        let links = found.job.as_ref().map(|job| job.log_links()).unwrap_or_default();
+        let links = found
+            .job
+            .as_ref()
+            .map(|job| job.log_links())
+            .unwrap_or_default();
         let running = Snapshot::unpolled(Phase::Running, links);
         let snapshot = match &found.job {
             Some(_) => running,
@@ -69,8 +73,12 @@ impl Shared {
         };
         let handle = found.handle;
         let entry = Arc::new(TaskEntry::new(NewEntry {
-            id: handle.as_ref().map_or_else(|| self.world.task_id(), |handle| handle.task_id),
-            created: handle.as_ref().map_or_else(|| self.world.now(), |handle| handle.created),
+            id: handle
+                .as_ref()
+                .map_or_else(|| self.world.task_id(), |handle| handle.task_id),
+            created: handle
+                .as_ref()
+                .map_or_else(|| self.world.now(), |handle| handle.created),
             deadline: handle.as_ref().and_then(|handle| handle.deadline),
             create_key: handle.as_ref().and_then(|handle| handle.create_key),
             execution: handle.and_then(|handle| handle.execution),
@@ -85,7 +93,10 @@ impl Shared {
         entry.set_handle(key, resource_meta.clone());
         entry.count_phase(entry.snapshot().phase);
         entry.desk().creation = Some(Ok(()));
-        entry.desk().history.record(self.world.now(), Event::Adopted);
+        entry
+            .desk()
+            .history
+            .record(self.world.now(), Event::Adopted);
         entry.metrics.adopted();
         info!(
             task_id = %entry.id, task_type = entry.category.name,

@@ -18,8 +18,13 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    TaskError, budget::RestartBudget, history::{Event, History}, index::TaskKey, schedule::Schedule,
-    snapshot::Snapshot, task::TaskMsg,
+    TaskError,
+    budget::RestartBudget,
+    history::{Event, History},
+    index::TaskKey,
+    schedule::Schedule,
+    snapshot::Snapshot,
+    task::TaskMsg,
 };
 use crate::{
     connector::{Connector, ConnectorError, Job, Phase, TaskCategory, TaskRequest},
@@ -245,7 +250,10 @@ impl TaskEntry {
 
     /// How long nobody has asked about the task.
     pub(super) fn unasked_for(&self) -> Duration {
-        Duration::from_millis(self.age_ms().saturating_sub(self.asked.load(Ordering::Relaxed)))
+        Duration::from_millis(
+            self.age_ms()
+                .saturating_sub(self.asked.load(Ordering::Relaxed)),
+        )
     }
 
     /// Notes that a caller was told the terminal phase.
@@ -261,13 +269,17 @@ impl TaskEntry {
     pub(super) fn told_for(&self) -> Option<Duration> {
         match self.told.load(Ordering::Relaxed) {
             0 => None,
-            told => Some(Duration::from_millis(self.age_ms().saturating_sub(told - 1))),
+            told => Some(Duration::from_millis(
+                self.age_ms().saturating_sub(told - 1),
+            )),
         }
     }
 
     /// The name of the execution, for log lines.
     pub(super) fn execution_name(&self) -> &str {
-        self.execution.as_ref().map_or("", |execution| &execution.name)
+        self.execution
+            .as_ref()
+            .map_or("", |execution| &execution.name)
     }
 
     /// The envelope around a connector's meta.

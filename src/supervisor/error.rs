@@ -15,7 +15,9 @@ pub enum TaskError {
     #[error("Cannot find connector for task type: {0}.")]
     UnknownTaskType(String),
     /// `resource_meta` begins like a handle and is none.
-    #[error("resource_meta of a {task_type} task: {source}; pass on the bytes that CreateTask returned")]
+    #[error(
+        "resource_meta of a {task_type} task: {source}; pass on the bytes that CreateTask returned"
+    )]
     BadHandle {
         /// The task type asked for.
         task_type: String,
@@ -83,7 +85,9 @@ pub enum TaskError {
     #[error("the request ended early: {0}")]
     Stream(tonic::Status),
     /// An ExecuteTaskSync without its second message.
-    #[error("ExecuteTaskSync needs a second message, whose part is inputs; the stream ended before")]
+    #[error(
+        "ExecuteTaskSync needs a second message, whose part is inputs; the stream ended before"
+    )]
     NoInputs,
     /// There are as many tasks as there may be.
     #[error("{0} tasks are held, which is tasks.max_tasks; try again later or raise the limit")]

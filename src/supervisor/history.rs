@@ -120,7 +120,11 @@ impl History {
         let more = next < self.forgotten + self.events.len() as u64;
         Ok(LogPage {
             structured_lines,
-            token: if more { next.to_string() } else { String::new() },
+            token: if more {
+                next.to_string()
+            } else {
+                String::new()
+            },
             ..LogPage::default()
         })
     }
@@ -133,14 +137,16 @@ impl Event {
             (Self::Polled { phase, times }, Self::Polled { phase: next, .. }) if phase == next => {
                 times
             }
-            (
-                Self::PollFailed { cause, times, .. },
-                Self::PollFailed { cause: next, .. },
-            ) if cause == next => times,
-            (
-                Self::DeleteFailed { cause, times },
-                Self::DeleteFailed { cause: next, .. },
-            ) if cause == next => times,
+            (Self::PollFailed { cause, times, .. }, Self::PollFailed { cause: next, .. })
+                if cause == next =>
+            {
+                times
+            }
+            (Self::DeleteFailed { cause, times }, Self::DeleteFailed { cause: next, .. })
+                if cause == next =>
+            {
+                times
+            }
             _ => return false,
         };
         *times = times.saturating_add(1);
@@ -166,7 +172,11 @@ impl Event {
             Self::Polled { phase, times: n } => {
                 format!("polled{}: {}", times(n), phase.as_str_name())
             }
-            Self::PollFailed { class, cause, times: n } => {
+            Self::PollFailed {
+                class,
+                cause,
+                times: n,
+            } => {
                 format!("poll failed{}, {}: {cause}", times(n), class.as_str())
             }
             Self::Restarted { cause } => format!("restarted: {cause}"),
@@ -190,7 +200,10 @@ mod tests {
     use super::*;
 
     fn messages(page: &LogPage) -> Vec<&str> {
-        page.structured_lines.iter().map(|line| line.message.as_str()).collect()
+        page.structured_lines
+            .iter()
+            .map(|line| line.message.as_str())
+            .collect()
     }
 
     fn at(second: u64) -> SystemTime {
@@ -202,7 +215,13 @@ mod tests {
         let mut history = History::default();
         history.record(at(1), Event::Created);
         for second in 2..5 {
-            history.record(at(second), Event::Polled { phase: Phase::Running, times: 1 });
+            history.record(
+                at(second),
+                Event::Polled {
+                    phase: Phase::Running,
+                    times: 1,
+                },
+            );
         }
         let page = history.page(0, "").expect("a page");
         assert_eq!(messages(&page), ["created", "polled (3 times): RUNNING"]);
@@ -213,7 +232,9 @@ mod tests {
     #[test]
     fn pages_follow_by_token_also_after_old_lines_were_forgotten() {
         let mut history = History::default();
-        let event = |n: usize| Event::Restarted { cause: n.to_string().into() };
+        let event = |n: usize| Event::Restarted {
+            cause: n.to_string().into(),
+        };
         for n in 0..3 {
             history.record(at(0), event(n));
         }
@@ -230,7 +251,9 @@ mod tests {
 
     #[test]
     fn a_token_from_elsewhere_is_an_error_that_names_it() {
-        let error = History::default().page(0, "next").expect_err("no such token");
+        let error = History::default()
+            .page(0, "next")
+            .expect_err("no such token");
         assert!(error.to_string().contains("\"next\""), "{error}");
     }
 }

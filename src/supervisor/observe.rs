@@ -25,7 +25,10 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// The task's own measurements: a name, and what a poll adds to it.
 const MEASUREMENTS: [(&str, fn(&PollSample) -> f64); 3] = [
     ("polls", |_| 1.0),
-    ("poll_failures", |poll| if poll.succeeded { 0.0 } else { 1.0 }),
+    (
+        "poll_failures",
+        |poll| if poll.succeeded { 0.0 } else { 1.0 },
+    ),
     ("poll_latency_seconds", |poll| poll.took.as_secs_f64()),
 ];
 
@@ -61,7 +64,9 @@ impl Tasks {
         let entry = self.0.find(&query)?;
         entry.touch();
         let asked = what.clone();
-        let read = self.read(&entry, "get_metrics", |reply| TaskMsg::Metrics(asked, reply));
+        let read = self.read(&entry, "get_metrics", |reply| {
+            TaskMsg::Metrics(asked, reply)
+        });
         if let Some(results) = read.await? {
             return Ok(results);
         }
@@ -112,7 +117,8 @@ fn own_measurements(
         });
     }
     let start = query.start.unwrap_or(UNIX_EPOCH);
-    let in_range = |poll: &&PollSample| poll.at >= start && query.end.is_none_or(|end| poll.at <= end);
+    let in_range =
+        |poll: &&PollSample| poll.at >= start && query.end.is_none_or(|end| poll.at <= end);
     let desk = entry.desk();
     let polls: Vec<PollSample> = desk.history.polls().filter(in_range).copied().collect();
     drop(desk);
@@ -125,7 +131,10 @@ fn own_measurements(
         .filter(|(name, _)| asked(name))
         .map(|(name, value)| ExecutionMetricResult {
             metric: (*name).to_owned(),
-            data: Some(matrix(name, polls.iter().map(|poll| (poll.at, value(poll))))),
+            data: Some(matrix(
+                name,
+                polls.iter().map(|poll| (poll.at, value(poll))),
+            )),
         })
         .collect())
 }
@@ -133,7 +142,10 @@ fn own_measurements(
 /// One series as Prometheus writes the result of a range query.
 fn matrix(name: &str, points: impl Iterator<Item = (SystemTime, f64)>) -> Struct {
     let values = points.map(|(at, value)| {
-        let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let at = at
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64();
         list([Kind::NumberValue(at), Kind::StringValue(value.to_string())])
     });
     let metric = object([("__name__", Kind::StringValue(name.to_owned()))]);

@@ -6,13 +6,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::{
-    TaskError,
-    entry::TaskEntry,
-    history::Event,
-    task::ConnectorPanic,
-    tasks::Shared,
-};
+use super::{TaskError, entry::TaskEntry, history::Event, task::ConnectorPanic, tasks::Shared};
 use crate::connector::{ConnectorError, Phase};
 
 /// Restarts a task's actor when it stops of a panic, from what the entry keeps.
@@ -94,12 +88,7 @@ impl From<ActorProcessingErr> for Exit {
     }
 }
 
-fn restart(
-    shared: &Shared,
-    myself: &ActorRef<RegistryMsg>,
-    entry: Arc<TaskEntry>,
-    exit: &Exit,
-) {
+fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry>, exit: &Exit) {
     let at = shared.world.now();
     entry.metrics.restarted(exit.label);
     warn!(
@@ -113,7 +102,10 @@ fn restart(
     let pause = entry.change(|desk| {
         let cause = exit.cause.as_str().into();
         desk.history.record(at, Event::Restarted { cause });
-        let polls = desk.schedule.as_ref().map_or(0, |schedule| schedule.polls());
+        let polls = desk
+            .schedule
+            .as_ref()
+            .map_or(0, |schedule| schedule.polls());
         desk.restarts.take(Instant::now(), polls)
     });
     let pause = pause.unwrap_or_else(|| {

@@ -80,7 +80,9 @@ impl Schedule {
             return Verdict::End(phase);
         }
         let doublings = (self.failures_in_a_row - 1).min(16);
-        let backoff = pause.saturating_mul(1 << doublings).min(self.policy.max_backoff);
+        let backoff = pause
+            .saturating_mul(1 << doublings)
+            .min(self.policy.max_backoff);
         let pause = self.jittered(backoff, roll);
         let asked = error.retry_after().unwrap_or_default();
         // A backend that asks for a longer pause than we would ever go on for

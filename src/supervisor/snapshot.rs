@@ -24,7 +24,10 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// The state before the first poll, with the links that are known by then.
-    pub(super) fn unpolled(phase: Phase, log_links: Vec<crate::wire::flyteidl::core::TaskLog>) -> Self {
+    pub(super) fn unpolled(
+        phase: Phase,
+        log_links: Vec<crate::wire::flyteidl::core::TaskLog>,
+    ) -> Self {
         let resource = Resource {
             log_links,
             ..Resource::new(phase)

@@ -53,7 +53,9 @@ impl Summary {
     pub(super) fn observe(&self, value: f64) {
         let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
         // The closure never returns `None`, so there is no failure to look at.
-        let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let _ = self
+            .sum
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 }
