@@ -134,7 +134,7 @@ impl Service {
                 })
             }
         };
-        tasks.stop().await;
+        tasks.stop();
         Ok(served?)
     }
 }

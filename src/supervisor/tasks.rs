@@ -80,9 +80,8 @@ impl Tasks {
         self.len() == 0
     }
 
-    /// Stops every actor and waits for it. Jobs are not touched: tasks live on
-    /// in their handles.
-    pub async fn stop(&self) {
+    /// Stops every actor. Jobs are not touched: tasks live on in their handles.
+    pub fn stop(&self) {
         if let Some(registry) = self.0.registry.get() {
             registry.stop_children(None);
             registry.stop(None);

@@ -1,0 +1,128 @@
+//! The sources of the configuration, and what their errors say.
+
+use std::{io::Write, path::Path, time::Duration};
+
+use bytesize::ByteSize;
+use flightdeck::config::{Config, Flags, HandleFormat};
+
+fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn load(toml: &str, variables: &[(&str, &str)], flags: &Flags) -> Result<Config, String> {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(toml.as_bytes()).expect("written");
+    Config::load(Some(file.path()), environment(variables), flags).map_err(|error| error.to_string())
+}
+
+#[test]
+fn without_any_source_the_defaults_hold() {
+    let config = Config::load(None, [], &Flags::default()).expect("valid");
+    assert_eq!(config, Config::default());
+    assert_eq!((config.server.port, config.metrics.port), (8000, 9090));
+}
+
+#[test]
+fn the_example_file_names_every_setting_with_its_default() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/flightdeck.toml");
+    let text = std::fs::read_to_string(&path).expect("the example");
+    let config = Config::load(Some(&path), [], &Flags::default()).expect("valid");
+    assert_eq!(config, Config::default());
+    // Each line that could be a setting is one, also where it is commented out.
+    let uncommented: String = text
+        .lines()
+        .map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n")
+        .collect();
+    load(&uncommented, &[], &Flags::default()).expect("valid with every setting");
+    for (section, keys) in [
+        ("server", "host port workers max_message_size max_concurrent_streams keepalive_interval \
+                    keepalive_timeout drain_timeout"),
+        ("metrics", "host port"),
+        ("tasks", "handle max_tasks get_wait delete_wait retention idle_timeout enforce_timeout \
+                   persist_for give_up_after create_limit get_limit delete_limit do_limit"),
+        ("polling", "first interval jitter max_backoff"),
+        ("sensor", "interval"),
+    ] {
+        let table: toml::Table = uncommented.parse().expect("TOML");
+        let table = table[section].as_table().expect("a section");
+        let mut named: Vec<_> = table.keys().map(String::as_str).collect();
+        let mut keys: Vec<_> = keys.split_whitespace().collect();
+        named.sort_unstable();
+        keys.sort_unstable();
+        assert_eq!(named, keys, "[{section}]");
+    }
+}
+
+#[test]
+fn flags_override_the_environment_and_the_environment_the_file() {
+    let toml = "[server]\nport = 1001\n[metrics]\nport = 1002\n[tasks]\nretention = \"1m\"\n";
+    let variables = [
+        ("FLIGHTDECK_METRICS__PORT", "2002"),
+        ("FLIGHTDECK_SERVER__PORT", "2001"),
+        ("FLIGHTDECK_TASKS__ENFORCE_TIMEOUT", "true"),
+        ("FLIGHTDECK_SERVER__MAX_MESSAGE_SIZE", "8MiB"),
+        ("FLIGHTDECK_POLLING__JITTER", "0.25"),
+    ];
+    let flags = Flags { port: Some(3001), ..Flags::default() };
+    let config = load(toml, &variables, &flags).expect("valid");
+    assert_eq!(config.server.port, 3001);
+    assert_eq!(config.metrics.port, 2002);
+    assert_eq!(config.tasks.retention, Duration::from_secs(60));
+    assert!(config.tasks.enforce_timeout);
+    assert_eq!(config.server.max_message_size, ByteSize::mib(8));
+    assert_eq!(config.polling.jitter, 0.25);
+}
+
+#[test]
+fn a_plain_handle_is_a_setting() {
+    let config = load("[tasks]\nhandle = \"plain\"\n", &[], &Flags::default()).expect("valid");
+    assert_eq!(config.tasks.handle, HandleFormat::Plain);
+}
+
+#[test]
+fn an_error_names_the_key_the_value_and_what_is_allowed() {
+    for (toml, parts) in [
+        ("[server]\nport = 70000\n", &["server.port", "70000"][..]),
+        ("[server]\nport = \"http\"\n", &["server.port", "http"]),
+        ("[tasks]\nretention = \"soon\"\n", &["tasks.retention", "soon"]),
+        ("[tasks]\nhandle = \"raw\"\n", &["tasks.handle", "raw", "envelope", "plain"]),
+        ("[tasks]\nretantion = \"1m\"\n", &["retantion", "retention"]),
+        ("[task]\n", &["task", "tasks"]),
+        ("[tasks]\nmax_tasks = 0\n", &["tasks.max_tasks", "0", "from 1"]),
+        ("[tasks]\nget_wait = \"9999999h\"\n", &["tasks.get_wait", "to \"1year\""]),
+        ("[polling]\njitter = 2.0\n", &["polling.jitter", "2.0", "0.5"]),
+        ("[polling]\ninterval = \"5m\"\n", &["polling.max_backoff", "2m", "from \"5m\""]),
+        ("[server]\nmax_message_size = \"lots\"\n", &["server.max_message_size", "lots"]),
+        ("[server]\nport = 9090\n", &["metrics.port", "9090", "server.port"]),
+        ("[tasks]\nhandle = \"plain\"\nenforce_timeout = true\n", &["tasks.enforce_timeout", "plain"]),
+        ("[tasks\n", &["line 1"]),
+    ] {
+        let error = load(toml, &[], &Flags::default()).expect_err(toml);
+        for part in parts {
+            assert!(error.contains(part), "{toml:?} gives {error:?}, without {part:?}");
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_an_error_but_those_of_kubernetes_are_not() {
+    let kubernetes = [
+        ("FLIGHTDECK_PORT", "tcp://10.0.0.1:8000"),
+        ("FLIGHTDECK_PORT_8000_TCP_ADDR", "10.0.0.1"),
+        ("FLIGHTDECK_SERVICE_HOST", "10.0.0.1"),
+        ("FLIGHTDECK_CONFIG", "/etc/flightdeck.toml"),
+    ];
+    let config = load("", &kubernetes, &Flags::default()).expect("valid");
+    assert_eq!(config, Config::default());
+    let error = load("", &[("FLIGHTDECK_RETENTION", "1m")], &Flags::default()).expect_err("no section");
+    assert!(error.contains("FLIGHTDECK_RETENTION"), "{error}");
+    let error = load("", &[("FLIGHTDECK_TASKS__RETANTION", "1m")], &Flags::default()).expect_err("no key");
+    assert!(error.contains("retantion"), "{error}");
+}
+
+#[test]
+fn a_missing_file_is_an_error_that_names_it() {
+    let missing = Path::new("/nowhere/flightdeck.toml");
+    let error = Config::load(Some(missing), [], &Flags::default()).expect_err("missing");
+    assert!(error.to_string().contains("/nowhere/flightdeck.toml"), "{error}");
+}

@@ -1,0 +1,18 @@
+//! What a user of Flightdeck can rely on.
+
+mod common;
+
+// The promises of a task's actor, over the supervisor's own interface and in
+// simulated time.
+mod tasks_create;
+mod tasks_delete;
+mod tasks_end;
+mod tasks_get;
+mod tasks_observe;
+mod tasks_sync;
+
+// The services over real gRPC on loopback.
+mod service;
+
+// The sources of the configuration and their errors.
+mod config;
