@@ -26,8 +26,13 @@ const MSGPACK: &str = "msgpack";
 pub enum LiteralError {
     /// A literal, scalar or primitive in which nothing is set, or something
     /// that this version of the protocol does not know.
-    #[error("Unknown {0} type: no value that is known is set")]
-    Unset(&'static str),
+    #[error("Unknown {kind} type Flyte Serialized object ({message}):\n")]
+    Unset {
+        /// `literal`, `scalar` or `primitive`.
+        kind: &'static str,
+        /// The name of its message.
+        message: &'static str,
+    },
     /// A date outside the years 1 to 9999, in protobuf's words.
     #[error("Timestamp is not valid: {field} {value} must be in {range}.")]
     Timestamp {
@@ -53,6 +58,16 @@ pub enum LiteralError {
     /// Msgpack of a value that JSON lacks.
     #[error(transparent)]
     Json(#[from] JsonError),
+}
+
+impl LiteralError {
+    const LITERAL: Self = Self::unset("literal", "Literal");
+    const SCALAR: Self = Self::unset("scalar", "Scalar");
+    const PRIMITIVE: Self = Self::unset("primitive", "Primitive");
+
+    const fn unset(kind: &'static str, message: &'static str) -> Self {
+        Self::Unset { kind, message }
+    }
 }
 
 /// A string literal.

@@ -30,7 +30,7 @@ pub fn to_value(literal: &Literal) -> Result<Value, LiteralError> {
         )),
         Some(literal::Value::Map(map)) => Ok(Value::Dict(map_to_dict(map)?)),
         Some(literal::Value::OffloadedMetadata(metadata)) => Ok(Value::Str(offloaded(metadata))),
-        None => Err(LiteralError::Unset("literal")),
+        None => Err(LiteralError::LITERAL),
     }
 }
 
@@ -90,9 +90,9 @@ fn scalar_value(scalar: &Scalar) -> Result<Value, LiteralError> {
         Some(scalar::Value::Generic(structure)) => Value::Dict(struct_to_dict(structure)?),
         Some(scalar::Value::Union(union)) => match &union.value {
             Some(literal) => to_value(literal)?,
-            None => return Err(LiteralError::Unset("literal")),
+            None => return Err(LiteralError::LITERAL),
         },
-        None => return Err(LiteralError::Unset("scalar")),
+        None => return Err(LiteralError::SCALAR),
     })
 }
 
@@ -104,7 +104,7 @@ fn primitive_value(primitive: &Primitive) -> Result<Value, LiteralError> {
         Some(primitive::Value::StringValue(value)) => Value::from(value.as_str()),
         Some(primitive::Value::Datetime(value)) => Value::Str(time::isoformat(value)?),
         Some(primitive::Value::Duration(value)) => Value::Float(time::total_seconds(value)?),
-        None => return Err(LiteralError::Unset("primitive")),
+        None => return Err(LiteralError::PRIMITIVE),
     })
 }
 
@@ -265,15 +265,15 @@ mod tests {
         let unset = |value| to_value(&scalar_literal(value)).unwrap_err().to_string();
         assert_eq!(
             to_value(&Literal::default()).unwrap_err().to_string(),
-            "Unknown literal type: no value that is known is set"
+            "Unknown literal type Flyte Serialized object (Literal):\n"
         );
         assert_eq!(
             unset(scalar::Value::Primitive(Primitive::default())),
-            "Unknown primitive type: no value that is known is set"
+            "Unknown primitive type Flyte Serialized object (Primitive):\n"
         );
         assert_eq!(
             unset(scalar::Value::Union(Box::default())),
-            "Unknown literal type: no value that is known is set"
+            "Unknown literal type Flyte Serialized object (Literal):\n"
         );
         assert_eq!(
             unset(structure(number(f64::NAN))),
