@@ -162,7 +162,7 @@ async fn a_post_is_the_one_that_httpx_sends() {
             "Accept-Encoding: gzip, deflate",
             "Accept: */*",
             "Connection: keep-alive",
-            "Content-Length: 31",
+            "Content-Length: 30",
             "Content-Type: application/json",
             &format!("Host: {}", server.authority()),
             concat!("User-Agent: flightdeck/", env!("CARGO_PKG_VERSION")),
@@ -481,8 +481,8 @@ async fn each_step_may_take_timeout_sec() {
     let stalled = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc";
     let stalled = Server::start(|_| Reply::Held(stalled.to_vec())).await;
     assert_failed(
-        &run(json!({"url": stalled.url("/"), "timeout_sec": 0.05})).await,
-        "The webhook timed out: no more of the response within 0.05 s (timeout_sec)",
+        &run(json!({"url": stalled.url("/"), "timeout_sec": 0.5})).await,
+        "The webhook timed out: no more of the response within 0.5 s (timeout_sec)",
     );
 
     let server = Server::answering(response("200 OK", &[], b"")).await;

@@ -95,6 +95,9 @@ impl Webhook {
         if body.is_some() {
             let json = HeaderValue::from_static("application/json");
             set_default(&mut headers, CONTENT_TYPE, json);
+        } else if method == Method::POST {
+            // the client leaves it out, and some servers answer 411
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
 
         let mut request = Request::new(method, url);

@@ -83,7 +83,8 @@ fn plain(value: &ValueRef<'_>) -> Result<Value, MsgpackError> {
                 .collect::<Result<Dict, MsgpackError>>()?,
         ),
         ValueRef::Ext(-1, _) => return Err(MsgpackError::Extension("Timestamp")),
-        ValueRef::Ext(..) => return Err(MsgpackError::Extension("ExtType")),
+        // to Python a pair of its code and its bytes
+        ValueRef::Ext(..) => return Err(MsgpackError::Extension("bytes")),
     })
 }
 
@@ -206,6 +207,10 @@ mod tests {
             (
                 b"\x81\xc0\x02",
                 "NoneType is not allowed for map key when strict_map_key=True",
+            ),
+            (
+                b"\xd4\x05x",
+                "Object of type bytes is not JSON serializable",
             ),
             (
                 b"\xd6\xff\0\0\0\x01",

@@ -117,13 +117,21 @@ fn binary_value(binary: &Binary) -> Result<Value, LiteralError> {
     }
 }
 
-/// Flytekit's text for a value that was too large to be sent along.
+/// Flytekit's text for a value that was too large to be sent along, without
+/// its type.
 fn offloaded(metadata: &LiteralOffloadedMetadata) -> String {
-    format!(
-        "Offloaded literal metadata: Flyte Serialized object (LiteralOffloadedMetadata):\n  \
-         uri: {}\n  size_bytes: {}",
-        metadata.uri, metadata.size_bytes
-    )
+    let mut text =
+        "Offloaded literal metadata: Flyte Serialized object (LiteralOffloadedMetadata):\n"
+            .to_owned();
+    let mut fields = Vec::new();
+    if !metadata.uri.is_empty() {
+        fields.push(format!("  uri: {}", metadata.uri));
+    }
+    if metadata.size_bytes != 0 {
+        fields.push(format!("  size_bytes: {}", metadata.size_bytes));
+    }
+    text.push_str(&fields.join("\n"));
+    text
 }
 
 #[cfg(test)]
