@@ -10,6 +10,7 @@
 //! say.
 
 mod client;
+mod headers;
 mod request;
 mod target;
 mod template;
