@@ -1,1 +1,7 @@
-fn main() {}
+//! The `flightdeck` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flightdeck::cli::run()
+}

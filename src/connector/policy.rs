@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config;
+
 /// The rhythm of a task's polls. The configuration's `[polling]` section makes
 /// the default; a connector may change it in
 /// [`poll_policy`](super::AsyncConnector::poll_policy).
@@ -18,13 +20,13 @@ pub struct PollPolicy {
     pub max_backoff: Duration,
 }
 
-impl Default for PollPolicy {
-    fn default() -> Self {
+impl From<&config::Polling> for PollPolicy {
+    fn from(polling: &config::Polling) -> Self {
         Self {
-            first: [1, 2, 4].map(Duration::from_secs).to_vec(),
-            interval: Duration::from_secs(10),
-            jitter: 0.1,
-            max_backoff: Duration::from_secs(120),
+            first: polling.first.iter().map(|pause| **pause).collect(),
+            interval: polling.interval,
+            jitter: polling.jitter,
+            max_backoff: polling.max_backoff,
         }
     }
 }

@@ -74,7 +74,9 @@ pub enum HandleError {
     #[error("it begins like a Flightdeck handle but is damaged: {0}")]
     Damaged(String),
     /// A newer Flightdeck wrote it.
-    #[error("it is a Flightdeck handle of version {0}, and this Flightdeck reads version {VERSION}")]
+    #[error(
+        "it is a Flightdeck handle of version {0}, and this Flightdeck reads version {VERSION}"
+    )]
     Version(u32),
 }
 
@@ -229,11 +231,17 @@ mod tests {
     fn damaged_bytes_are_an_error_that_says_so() {
         let whole = handle().encode();
         let truncated = Handle::decode(&whole[..whole.len() - 9]);
-        assert!(matches!(truncated, Err(HandleError::Damaged(_))), "{truncated:?}");
+        assert!(
+            matches!(truncated, Err(HandleError::Damaged(_))),
+            "{truncated:?}"
+        );
         let empty = Handle::decode(MAGIC);
         assert_eq!(empty, Err(HandleError::Version(0)));
         let long = vec![0; MAX_LEN + 1];
-        assert_eq!(Handle::decode(&long), Err(HandleError::TooLong(MAX_LEN + 1)));
+        assert_eq!(
+            Handle::decode(&long),
+            Err(HandleError::TooLong(MAX_LEN + 1))
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! of its protobuf packages; [`flightdeck`] is the handle in which a task
 //! travels. The types of `google.protobuf` are those of `prost_types`.
 
+pub mod handle;
 pub mod literal;
 pub mod python;
 
@@ -16,8 +17,8 @@ pub const FILE_DESCRIPTOR_SET: &[u8] =
 /// Flyte's protocol, version 1 (`flyteidl`).
 #[allow(
     missing_docs,
-    clippy::all,
-    reason = "generated code; its documentation is in proto/"
+    clippy::large_enum_variant,
+    reason = "generated code: self-evident fields have no comment, and no variant is boxed"
 )]
 pub mod flyteidl {
     /// The messages of the connector services.
@@ -37,11 +38,6 @@ pub mod flyteidl {
 }
 
 /// Flightdeck's own messages.
-#[allow(
-    missing_docs,
-    clippy::all,
-    reason = "generated code; its documentation is in proto/"
-)]
 pub mod flightdeck {
     /// The handle, in its first version.
     pub mod v1 {

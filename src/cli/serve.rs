@@ -1,0 +1,144 @@
+//! `flightdeck serve`
+
+use std::{num::NonZero, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use clap::{Args as ClapArgs, ValueEnum};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+};
+use tracing::info;
+
+use super::{UsageError, table};
+use crate::{
+    config::{Config, Flags},
+    connectors::builtin,
+    server::Service,
+    supervisor::World,
+    telemetry::logs,
+};
+
+/// What pyflyte calls the service; both mean the same.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    Connector,
+    Agent,
+}
+
+/// The flags of `flightdeck serve`: pyflyte's, and `--config`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Accepted as in `pyflyte serve connector`; it changes nothing
+    #[arg(value_enum)]
+    kind: Option<Kind>,
+
+    /// The gRPC port [default: 8000]
+    #[arg(long)]
+    port: Option<u16>,
+
+    /// The Prometheus port [default: 9090]
+    #[arg(long, alias = "prometheus_port", value_name = "PORT")]
+    prometheus_port: Option<u16>,
+
+    /// Threads that serve requests and run tasks [default: one for each core]
+    #[arg(long, value_name = "THREADS")]
+    worker: Option<NonZero<u16>>,
+
+    /// Stop after this many seconds, as if by SIGTERM
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+
+    /// Python modules with connectors: not possible yet
+    #[arg(long, value_name = "MODULE")]
+    modules: Vec<String>,
+
+    /// The configuration file (TOML)
+    #[arg(long, value_name = "FILE", env = "FLIGHTDECK_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Check the configuration and exit
+    #[arg(long)]
+    check_config: bool,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(module) = args.modules.first() {
+        return Err(UsageError(format!(
+            "--modules {module}: Python connectors cannot be forwarded to yet, so the task types \
+             of this module would be missing; run them with `pyflyte serve connector` beside \
+             Flightdeck, on a port of their own"
+        ))
+        .into());
+    }
+    let flags = Flags {
+        port: args.port,
+        metrics_port: args.prometheus_port,
+        workers: args.worker.map(|workers| usize::from(workers.get())),
+    };
+    let config = Config::load(args.config.as_deref(), std::env::vars(), &flags)?;
+    let connectors = builtin(&config)?;
+    if args.check_config {
+        println!("the configuration is valid");
+        return Ok(ExitCode::SUCCESS);
+    }
+    logs::init()?;
+    let stop_after = args.timeout.map(Duration::from_secs);
+    let runtime = runtime(config.server.workers)?;
+    runtime.block_on(async {
+        let connectors = Arc::new(connectors);
+        let service = Service::bind(config, connectors.clone(), World::real())?;
+        println!("{}", table::connectors(&connectors.agents()));
+        info!(
+            grpc = %service.grpc_address()?, prometheus = %service.metrics_address()?,
+            "serving"
+        );
+        service.run(shutdown(stop_after)?).await?;
+        info!("stopped");
+        anyhow::Ok(())
+    })?;
+    // A call of a connector that never returns must not hold the exit.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A runtime with this many threads: 0 is one for each core, and at least two,
+/// so that one blocked thread does not stop the service.
+fn runtime(workers: usize) -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = if workers == 0 { cores } else { workers };
+    Builder::new_multi_thread()
+        .worker_threads(workers.max(2))
+        .thread_name("flightdeck")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// Completes on SIGTERM, on SIGINT, or after the time; a second signal ends the
+/// process at once.
+fn shutdown(after: Option<Duration>) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    Ok(async move {
+        let time_out = async {
+            match after {
+                Some(after) => tokio::time::sleep(after).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = terminate.recv() => info!("SIGTERM"),
+            _ = interrupt.recv() => info!("SIGINT"),
+            () = time_out => info!("the time of --timeout is over"),
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            // As a shell reports a process that a signal has ended.
+            std::process::exit(130);
+        });
+    })
+}

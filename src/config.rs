@@ -1,0 +1,223 @@
+//! The configuration: one struct a component, read from a TOML file, the
+//! environment and flags in rising order, and validated in full before
+//! anything binds a port.
+//!
+//! In the environment a setting is `FLIGHTDECK_` and its path with `__`
+//! between the levels: `FLIGHTDECK_TASKS__RETENTION=5m`.
+
+mod load;
+mod validate;
+
+use std::{net::IpAddr, net::Ipv6Addr, time::Duration};
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+pub use load::{ConfigError, Flags};
+
+/// All settings of the service.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The gRPC service.
+    pub server: Server,
+    /// The Prometheus endpoint.
+    pub metrics: Metrics,
+    /// What a task's actor guarantees.
+    pub tasks: Tasks,
+    /// The rhythm of polls.
+    pub polling: Polling,
+    /// The sensor connector.
+    pub sensor: Sensor,
+    /// The webhook connector.
+    pub webhook: Webhook,
+}
+
+/// `[server]`: the gRPC service.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// The address to listen on. `::` takes IPv4 and IPv6.
+    pub host: IpAddr,
+    /// The port, 8000 as in pyflyte; 0 lets the system choose.
+    pub port: u16,
+    /// Threads that serve requests and run tasks; 0 is one for each core, and
+    /// at least two.
+    pub workers: usize,
+    /// The largest message that is read.
+    pub max_message_size: ByteSize,
+    /// Requests under way at once on one connection.
+    pub max_concurrent_streams: u32,
+    /// How often an idle peer is asked whether it is still there.
+    #[serde(with = "humantime_serde")]
+    pub keepalive_interval: Duration,
+    /// How long it may take to answer that.
+    #[serde(with = "humantime_serde")]
+    pub keepalive_timeout: Duration,
+    /// How long a stop waits for requests under way.
+    #[serde(with = "humantime_serde")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            port: 8000,
+            workers: 0,
+            max_message_size: ByteSize::mib(4),
+            max_concurrent_streams: 256,
+            keepalive_interval: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(20),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// `[metrics]`: the Prometheus endpoint.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// The address to listen on. `::` takes IPv4 and IPv6.
+    pub host: IpAddr,
+    /// The port, 9090 as in pyflyte; 0 lets the system choose.
+    pub port: u16,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            port: 9090,
+        }
+    }
+}
+
+/// What a Create hands out as `resource_meta`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HandleFormat {
+    /// Flightdeck's handle: the meta with the task's id, key and deadline.
+    #[default]
+    Envelope,
+    /// The connector's meta alone, which flytekit's service can read too.
+    Plain,
+}
+
+/// `[tasks]`: what a task's actor guarantees.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tasks {
+    /// What a Create hands out.
+    pub handle: HandleFormat,
+    /// Tasks held at once; a Create beyond is refused, nothing else is.
+    pub max_tasks: usize,
+    /// How long a Get waits for a task's first poll.
+    #[serde(with = "humantime_serde")]
+    pub get_wait: Duration,
+    /// How long a Delete waits for the backend.
+    #[serde(with = "humantime_serde")]
+    pub delete_wait: Duration,
+    /// How long a finished task stays after its end was told.
+    #[serde(with = "humantime_serde")]
+    pub retention: Duration,
+    /// How long a task stays that nobody asks about.
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
+    /// Ends tasks at the timeout of their template, counted from creation.
+    pub enforce_timeout: bool,
+    /// How long 'denied' and 'gone' must persist before they end a task.
+    #[serde(with = "humantime_serde")]
+    pub persist_for: Duration,
+    /// How long a task goes on without a successful poll.
+    #[serde(with = "humantime_serde")]
+    pub give_up_after: Duration,
+    /// The limit of a connector's `create`.
+    #[serde(with = "humantime_serde")]
+    pub create_limit: Duration,
+    /// The limit of a connector's `get`, `get_logs` and `get_metrics`.
+    #[serde(with = "humantime_serde")]
+    pub get_limit: Duration,
+    /// The limit of a connector's `delete`.
+    #[serde(with = "humantime_serde")]
+    pub delete_limit: Duration,
+    /// The limit of a sync connector's `do`.
+    #[serde(with = "humantime_serde")]
+    pub do_limit: Duration,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self {
+            handle: HandleFormat::Envelope,
+            max_tasks: 1_000_000,
+            get_wait: Duration::from_secs(2),
+            delete_wait: Duration::from_secs(2),
+            retention: Duration::from_secs(15 * 60),
+            idle_timeout: Duration::from_secs(2 * 3600),
+            enforce_timeout: false,
+            persist_for: Duration::from_secs(5 * 60),
+            give_up_after: Duration::from_secs(3600),
+            create_limit: Duration::from_secs(60),
+            get_limit: Duration::from_secs(30),
+            delete_limit: Duration::from_secs(30),
+            do_limit: Duration::from_secs(60),
+        }
+    }
+}
+
+/// `[polling]`: the rhythm of polls, where a connector has none of its own.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Polling {
+    /// Pauses after the first polls, in words: `["1s", "2s", "4s"]`.
+    pub first: Vec<humantime_serde::Serde<Duration>>,
+    /// The pause between polls after those.
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+    /// By how much a pause is varied, as a part of it, from 0 to 0.5.
+    pub jitter: f64,
+    /// The longest pause that failures in a row lead to.
+    #[serde(with = "humantime_serde")]
+    pub max_backoff: Duration,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self {
+            first: [1, 2, 4].map(|s| Duration::from_secs(s).into()).to_vec(),
+            interval: Duration::from_secs(10),
+            jitter: 0.1,
+            max_backoff: Duration::from_secs(120),
+        }
+    }
+}
+
+/// `[sensor]`: the sensor connector.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sensor {
+    /// The pause between pokes, instead of `polling.interval`.
+    #[serde(with = "humantime_serde")]
+    pub interval: Option<Duration>,
+}
+
+/// `[webhook]`: the webhook connector.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhook {
+    /// The largest response that is read: it travels on in the task's outputs.
+    pub max_response_size: ByteSize,
+    /// How long an idle connection is kept for the next request.
+    #[serde(with = "humantime_serde")]
+    pub pool_idle_timeout: Duration,
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            max_response_size: ByteSize::mib(1),
+            pool_idle_timeout: Duration::from_secs(90),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What no type can say of a setting.
+
+use std::{fmt::Debug, time::Duration};
+
+use super::{Config, ConfigError};
+
+/// Propeller's receive limit, and so the size of the largest useful reply.
+const LARGEST_MESSAGE: u64 = 1 << 30;
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+impl Config {
+    /// Checks every setting, and names the first that is not possible.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let second = Duration::from_secs(1);
+        let milli = Duration::from_millis(1);
+
+        let server = &self.server;
+        at_most("server.workers", server.workers, 1024)?;
+        between(
+            "server.max_message_size",
+            server.max_message_size.as_u64(),
+            1024,
+            LARGEST_MESSAGE,
+        )?;
+        between(
+            "server.max_concurrent_streams",
+            server.max_concurrent_streams,
+            1,
+            100_000,
+        )?;
+        duration(
+            "server.keepalive_interval",
+            server.keepalive_interval,
+            second,
+        )?;
+        duration("server.keepalive_timeout", server.keepalive_timeout, second)?;
+        duration("server.drain_timeout", server.drain_timeout, Duration::ZERO)?;
+        if self.metrics.port != 0 && self.metrics.port == server.port {
+            return Err(ConfigError::Value {
+                key: "metrics.port",
+                value: self.metrics.port.to_string(),
+                allowed: "it is server.port too; give each a port of its own".into(),
+            });
+        }
+
+        let tasks = &self.tasks;
+        between("tasks.max_tasks", tasks.max_tasks, 1, usize::MAX)?;
+        duration("tasks.get_wait", tasks.get_wait, Duration::ZERO)?;
+        duration("tasks.delete_wait", tasks.delete_wait, Duration::ZERO)?;
+        duration("tasks.retention", tasks.retention, Duration::ZERO)?;
+        duration("tasks.idle_timeout", tasks.idle_timeout, second)?;
+        duration("tasks.persist_for", tasks.persist_for, Duration::ZERO)?;
+        duration("tasks.give_up_after", tasks.give_up_after, second)?;
+        duration("tasks.create_limit", tasks.create_limit, milli)?;
+        duration("tasks.get_limit", tasks.get_limit, milli)?;
+        duration("tasks.delete_limit", tasks.delete_limit, milli)?;
+        duration("tasks.do_limit", tasks.do_limit, milli)?;
+        if tasks.enforce_timeout && tasks.handle == super::HandleFormat::Plain {
+            return Err(ConfigError::Value {
+                key: "tasks.enforce_timeout",
+                value: "true".into(),
+                allowed: "with tasks.handle = \"plain\" no handle carries the deadline over a \
+                          restart; use \"envelope\", or leave timeouts to the caller"
+                    .into(),
+            });
+        }
+
+        let polling = &self.polling;
+        for pause in &polling.first {
+            duration("polling.first", **pause, milli)?;
+        }
+        duration("polling.interval", polling.interval, milli)?;
+        duration("polling.max_backoff", polling.max_backoff, polling.interval)?;
+        between("polling.jitter", polling.jitter, 0.0, 0.5)?;
+        if let Some(interval) = self.sensor.interval {
+            duration("sensor.interval", interval, milli)?;
+        }
+        between(
+            "webhook.max_response_size",
+            self.webhook.max_response_size.as_u64(),
+            1,
+            LARGEST_MESSAGE,
+        )?;
+        duration(
+            "webhook.pool_idle_timeout",
+            self.webhook.pool_idle_timeout,
+            Duration::ZERO,
+        )
+    }
+}
+
+fn at_most(key: &'static str, value: usize, max: usize) -> Result<(), ConfigError> {
+    between(key, value, 0, max)
+}
+
+fn between<T: PartialOrd + Debug>(
+    key: &'static str,
+    value: T,
+    min: T,
+    max: T,
+) -> Result<(), ConfigError> {
+    if min <= value && value <= max {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key,
+        value: format!("{value:?}"),
+        allowed: format!("it goes from {min:?} to {max:?}"),
+    })
+}
+
+fn duration(key: &'static str, value: Duration, min: Duration) -> Result<(), ConfigError> {
+    if (min..=LONGEST).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key,
+        value: format!("\"{}\"", humantime::format_duration(value)),
+        allowed: format!(
+            "it goes from \"{}\" to \"{}\"",
+            humantime::format_duration(min),
+            humantime::format_duration(LONGEST),
+        ),
+    })
+}

@@ -1,0 +1,82 @@
+//! The sensors that there are, by module and name.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::future::{BoxFuture, FutureExt};
+use serde_json::Map;
+
+use super::SensorMeta;
+use crate::connector::{ConnectorError, Sensor};
+
+/// Sensors with the types of their inputs erased.
+#[derive(Default)]
+pub(super) struct Catalog {
+    sensors: BTreeMap<(String, String), Arc<dyn AnySensor>>,
+}
+
+trait AnySensor: Send + Sync {
+    fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError>;
+    fn poke<'a>(&'a self, meta: &'a SensorMeta) -> BoxFuture<'a, Result<bool, ConnectorError>>;
+}
+
+impl<S: Sensor> AnySensor for S {
+    fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError> {
+        read(self, meta).map(drop)
+    }
+
+    fn poke<'a>(&'a self, meta: &'a SensorMeta) -> BoxFuture<'a, Result<bool, ConnectorError>> {
+        async move {
+            let inputs = read(self, meta)?;
+            Sensor::poke(self, &inputs).await
+        }
+        .boxed()
+    }
+}
+
+impl Catalog {
+    pub(super) fn add(&mut self, sensor: impl Sensor) {
+        let key = (sensor.module().to_owned(), sensor.name().to_owned());
+        self.sensors.insert(key, Arc::new(sensor));
+    }
+
+    /// Refuses what can never come true.
+    pub(super) fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError> {
+        self.find(meta)?.check(meta)
+    }
+
+    /// Pokes the task's sensor. One that this service does not have, in a task
+    /// taken over from another, is no reason to fail it: the other may have it.
+    pub(super) async fn poke(&self, meta: &SensorMeta) -> Result<bool, ConnectorError> {
+        let sensor = self.find(meta).map_err(not_ours)?;
+        sensor.check(meta).map_err(not_ours)?;
+        sensor.poke(meta).await
+    }
+
+    fn find(&self, meta: &SensorMeta) -> Result<&Arc<dyn AnySensor>, ConnectorError> {
+        let key = (meta.sensor_module.clone(), meta.sensor_name.clone());
+        self.sensors.get(&key).ok_or_else(|| {
+            let known: Vec<_> = self
+                .sensors
+                .keys()
+                .map(|(m, n)| format!("{m}.{n}"))
+                .collect();
+            ConnectorError::invalid(format!(
+                "sensor {}.{} is not built in; there are {}. A Python class of that name runs \
+                 in a Python connector service only",
+                meta.sensor_module,
+                meta.sensor_name,
+                known.join(", ")
+            ))
+        })
+    }
+}
+
+fn not_ours(error: ConnectorError) -> ConnectorError {
+    ConnectorError::transient(error.message())
+}
+
+fn read<S: Sensor>(sensor: &S, meta: &SensorMeta) -> Result<S::Inputs, ConnectorError> {
+    let none = Map::new();
+    let inputs = meta.inputs.as_ref().unwrap_or(&none);
+    sensor.inputs(inputs, meta.sensor_config.as_ref())
+}

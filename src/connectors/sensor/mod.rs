@@ -1,0 +1,97 @@
+//! The sensor connector: one task type, any number of [`Sensor`]s.
+
+mod catalog;
+mod file;
+mod meta;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    config,
+    connector::{
+        AsyncConnector, ConnectorError, Phase, PollPolicy, Resource, Sensor, TaskCategory,
+        TaskRequest,
+    },
+    wire::{literal, python},
+};
+
+use catalog::Catalog;
+pub use file::FileSensor;
+pub use meta::SensorMeta;
+
+/// Pokes sensors. The task type, its `custom` and its meta are those of
+/// flytekit's `SensorEngine`.
+pub struct SensorEngine {
+    catalog: Catalog,
+    interval: Option<std::time::Duration>,
+}
+
+impl SensorEngine {
+    /// An engine with the built-in sensors.
+    pub fn new(settings: &config::Sensor) -> Self {
+        let mut engine = Self {
+            catalog: Catalog::default(),
+            interval: settings.interval,
+        };
+        engine.add(FileSensor::new());
+        engine.add(FileSensor::reexported());
+        engine
+    }
+
+    /// Adds a sensor, in the place of one with the same module and name.
+    pub fn add(&mut self, sensor: impl Sensor) {
+        self.catalog.add(sensor);
+    }
+}
+
+impl AsyncConnector for SensorEngine {
+    type Meta = SensorMeta;
+
+    fn name(&self) -> &str {
+        "Sensor"
+    }
+
+    fn task_categories(&self) -> Vec<TaskCategory> {
+        vec![TaskCategory::from("sensor")]
+    }
+
+    async fn create(&self, task: &TaskRequest) -> Result<SensorMeta, ConnectorError> {
+        let meta = SensorMeta::from_template(&task.template, inputs(task)?)?;
+        self.catalog.check(&meta)?;
+        Ok(meta)
+    }
+
+    async fn get(&self, meta: &SensorMeta) -> Result<Resource, ConnectorError> {
+        let there = self.catalog.poke(meta).await?;
+        Ok(Resource::new(match there {
+            true => Phase::Succeeded,
+            false => Phase::Running,
+        }))
+    }
+
+    /// Nothing runs anywhere.
+    async fn delete(&self, _meta: &SensorMeta) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    fn poll_policy(&self, configured: PollPolicy) -> PollPolicy {
+        PollPolicy {
+            interval: self.interval.unwrap_or(configured.interval),
+            ..configured
+        }
+    }
+}
+
+/// The task's inputs as JSON: always from the request, as in flytekit.
+fn inputs(task: &TaskRequest) -> Result<Map<String, Value>, ConnectorError> {
+    let Some(inputs) = &task.inputs else {
+        return Ok(Map::new());
+    };
+    let invalid = |error: &dyn std::fmt::Display| {
+        ConnectorError::invalid(format!("the sensor's inputs cannot be read: {error}"))
+    };
+    let values = literal::map_to_dict(inputs).map_err(|error| invalid(&error))?;
+    let text = python::dumps(&values.into()).map_err(|error| invalid(&error))?;
+    // NaN and infinities have no JSON, and no sensor takes them.
+    serde_json::from_str(&text).map_err(|error| invalid(&error))
+}

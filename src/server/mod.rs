@@ -1,0 +1,17 @@
+//! The service: thin gRPC handlers, health, reflection and the metrics
+//! endpoint, from binding the ports to the end of the drain.
+
+mod asynchronous;
+mod caller;
+mod health;
+mod listener;
+mod metadata;
+mod meter;
+mod metrics;
+mod panic;
+mod service;
+mod synchronous;
+
+pub use health::SERVICE_NAMES;
+pub use listener::BindError;
+pub use service::{ServeError, Service};

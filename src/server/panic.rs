@@ -1,0 +1,26 @@
+//! A panic in a handler is one failed request, not a cut connection.
+
+use std::any::Any;
+
+use tonic::{Status, body::Body};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::error;
+
+pub(super) type Layer = CatchPanicLayer<Answer>;
+
+pub(super) type Answer = fn(Box<dyn Any + Send>) -> http::Response<Body>;
+
+/// Answers INTERNAL where a handler panics.
+pub(super) fn layer() -> Layer {
+    CatchPanicLayer::custom(answer as Answer)
+}
+
+fn answer(panic: Box<dyn Any + Send>) -> http::Response<Body> {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+    error!(
+        message = message.unwrap_or("without a message"),
+        "a request handler panicked"
+    );
+    Status::internal("the request handler panicked; the service goes on").into_http()
+}

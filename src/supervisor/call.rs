@@ -1,0 +1,74 @@
+//! Calls of a connector, as child tasks of an actor: bounded in time, and a
+//! panic is caught.
+
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt;
+use tokio::task::AbortHandle;
+
+use crate::connector::ConnectorError;
+
+/// How a call of a connector ended.
+#[derive(Debug)]
+pub(super) enum Outcome<T> {
+    /// It returned.
+    Returned(Result<T, ConnectorError>),
+    /// It panicked, with this message.
+    Panicked(String),
+    /// It was dropped at its limit.
+    TimedOut(Duration),
+}
+
+impl<T> Outcome<T> {
+    /// The result, with a time-out as a transient failure and a panic apart.
+    pub(super) fn into_result(self, what: &str) -> Result<Result<T, ConnectorError>, String> {
+        match self {
+            Self::Returned(result) => Ok(result),
+            Self::TimedOut(limit) => Ok(Err(ConnectorError::transient(format!(
+                "{what} did not return within {}",
+                humantime::format_duration(limit)
+            )))),
+            Self::Panicked(message) => Err(format!("{what} panicked: {message}")),
+        }
+    }
+}
+
+/// A call under way; dropping it aborts the call.
+#[derive(Debug)]
+pub(super) struct Call(AbortHandle);
+
+impl Call {
+    /// True once the outcome is delivered.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Starts a call that hands its outcome to `deliver`.
+pub(super) fn start<T: Send + 'static>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, ConnectorError>> + Send + 'static,
+    deliver: impl FnOnce(Outcome<T>) + Send + 'static,
+) -> Call {
+    let task = tokio::spawn(async move {
+        let caught = AssertUnwindSafe(call).catch_unwind();
+        deliver(match tokio::time::timeout(limit, caught).await {
+            Ok(Ok(result)) => Outcome::Returned(result),
+            Ok(Err(panic)) => Outcome::Panicked(message(panic.as_ref())),
+            Err(_) => Outcome::TimedOut(limit),
+        });
+    });
+    Call(task.abort_handle())
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("without a message").to_owned()
+}

@@ -1,0 +1,84 @@
+//! GetTask: answered from what the actor publishes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{
+    TaskError, Tasks,
+    entry::{Deletion, TaskEntry},
+    snapshot::Snapshot,
+    task::TaskMsg,
+};
+use crate::{connector::TaskCategory, wire::flyteidl::admin::Resource};
+
+/// Which task a caller asks about.
+#[derive(Debug, Clone)]
+pub struct TaskQuery {
+    /// The category that the connector is looked up by.
+    pub category: TaskCategory,
+    /// The task type as flytekit names it in messages and labels: the
+    /// deprecated `task_type` if it is set, else the category's name.
+    pub task_type: String,
+    /// The handle, or a plain meta.
+    pub resource_meta: Bytes,
+    /// When the caller stops waiting, if it said so.
+    pub deadline: Option<Instant>,
+}
+
+impl Tasks {
+    /// The state of a task. It never fails for the backend's sake: while polls
+    /// fail it is the last known state with the cause in its message.
+    ///
+    /// # Errors
+    /// An unknown task type, or bytes that are no handle.
+    pub async fn get(&self, query: TaskQuery) -> Result<Resource, TaskError> {
+        let entry = self.0.find(&query)?;
+        entry.touch();
+        let mut snapshot = entry.snapshot();
+        if is_tombstone(&entry, &snapshot) {
+            snapshot = self.look_again(&entry, snapshot.number, &query).await;
+        } else if !snapshot.is_settled() {
+            let settled = |entry: &TaskEntry| Some(entry.snapshot()).filter(|s| s.is_settled());
+            let limit = self.get_limit(&query);
+            snapshot = entry
+                .wait_for(limit, settled)
+                .await
+                .unwrap_or_else(|| entry.snapshot());
+        }
+        if snapshot.phase.is_terminal() {
+            entry.tell_end();
+        }
+        Ok(snapshot.resource.clone())
+    }
+
+    /// The state of a deleted task, as the backend has it now.
+    async fn look_again(
+        &self,
+        entry: &Arc<TaskEntry>,
+        number: u64,
+        query: &TaskQuery,
+    ) -> Arc<Snapshot> {
+        entry.send(TaskMsg::Look);
+        let newer = |entry: &TaskEntry| Some(entry.snapshot()).filter(|s| s.number > number);
+        let found = entry.wait_for(self.get_limit(query), newer).await;
+        found.unwrap_or_else(|| entry.snapshot())
+    }
+
+    /// Until when a Get waits: `get_wait`, and at most half of what the caller
+    /// gives.
+    fn get_limit(&self, query: &TaskQuery) -> Instant {
+        let now = Instant::now();
+        let wait = self.0.settings.get_wait;
+        let given = query
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(now) / 2);
+        now + given.map_or(wait, |given| wait.min(given))
+    }
+}
+
+/// True for a task that was deleted before it ended.
+fn is_tombstone(entry: &TaskEntry, snapshot: &Snapshot) -> bool {
+    !snapshot.decided && matches!(entry.desk().deletion, Deletion::Done(_))
+}

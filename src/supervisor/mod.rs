@@ -1,0 +1,39 @@
+//! The life of tasks: one supervised actor each.
+//!
+//! # Layout
+//!
+//! - [`Tasks`] is what the server's handlers hold: they ask, it answers from
+//!   what actors publish, or sends an actor a message.
+//! - `registry`: the actor `TaskRegistry` supervises every `TaskActor` and
+//!   restarts it after a panic.
+//! - `task`: the actor `TaskActor` creates, polls and deletes one job.
+//! - `entry`, `index`: what is known of a task outside of its actor, and how it
+//!   is found.
+//! - `schedule`, `budget`, `history`: pure parts of a task's state.
+//! - `call`: calls of a connector as child tasks, bounded in time.
+//! - `world`: wall clock and randomness, handed in.
+
+mod adopt;
+mod budget;
+mod call;
+mod create;
+mod delete;
+mod entry;
+mod error;
+mod execute;
+mod get;
+mod history;
+mod index;
+mod observe;
+mod registry;
+mod schedule;
+mod snapshot;
+mod sync_job;
+mod task;
+mod tasks;
+mod world;
+
+pub use error::TaskError;
+pub use get::TaskQuery;
+pub use tasks::Tasks;
+pub use world::{Clock, Randomness, SystemClock, World};

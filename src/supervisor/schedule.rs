@@ -1,0 +1,238 @@
+//! When a task is polled next, and when it is given up. Pure: time and
+//! randomness are arguments.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::connector::{ConnectorError, ErrorClass, Phase, PollPolicy};
+
+/// What a failed poll leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The state stays; poll again after this pause.
+    Again(Duration),
+    /// The task ends in this phase, with the failure as its cause.
+    End(Phase),
+}
+
+/// How long failures may go on before they end a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// For 'denied' and 'gone'.
+    pub(super) persist_for: Duration,
+    /// For anything, without a successful poll.
+    pub(super) give_up_after: Duration,
+}
+
+/// The polls of one task.
+#[derive(Debug, Clone)]
+pub(super) struct Schedule {
+    policy: PollPolicy,
+    /// Polls that are over, successful or not.
+    polls: usize,
+    failures_in_a_row: u32,
+    last_success: Instant,
+    /// Since when the backend has said nothing but 'denied' or 'gone'.
+    refused: Option<(ErrorClass, Instant)>,
+}
+
+impl Schedule {
+    /// A schedule whose patience begins now.
+    pub(super) fn new(policy: PollPolicy, now: Instant) -> Self {
+        Self {
+            policy,
+            polls: 0,
+            failures_in_a_row: 0,
+            last_success: now,
+            refused: None,
+        }
+    }
+
+    /// Polls that are over, successful or not.
+    pub(super) fn polls(&self) -> usize {
+        self.polls
+    }
+
+    /// The job's state was found out: the pause until the next poll. `roll` is
+    /// a random number from 0 to 1.
+    pub(super) fn succeeded(&mut self, now: Instant, roll: f64) -> Duration {
+        self.failures_in_a_row = 0;
+        self.last_success = now;
+        self.refused = None;
+        let pause = self.regular();
+        self.polls += 1;
+        self.jittered(pause, roll)
+    }
+
+    /// The poll failed: what follows.
+    pub(super) fn failed(
+        &mut self,
+        error: &ConnectorError,
+        patience: Patience,
+        now: Instant,
+        roll: f64,
+    ) -> Verdict {
+        let pause = self.regular();
+        self.polls += 1;
+        self.failures_in_a_row += 1;
+        if let Some(phase) = self.end(error.class(), patience, now) {
+            return Verdict::End(phase);
+        }
+        let doublings = (self.failures_in_a_row - 1).min(16);
+        let backoff = pause
+            .saturating_mul(1 << doublings)
+            .min(self.policy.max_backoff);
+        let pause = self.jittered(backoff, roll);
+        let asked = error.retry_after().unwrap_or_default();
+        // A backend that asks for a longer pause than we would ever go on for
+        // must not keep a task for ever.
+        Verdict::Again(pause.max(asked.min(patience.give_up_after)))
+    }
+
+    fn end(&mut self, class: ErrorClass, patience: Patience, now: Instant) -> Option<Phase> {
+        match class {
+            ErrorClass::Permanent => return Some(Phase::Failed),
+            // It says nothing about what was refused before.
+            ErrorClass::Transient => {}
+            ErrorClass::Denied | ErrorClass::Gone => {
+                let since = match self.refused {
+                    Some((before, since)) if before == class => since,
+                    _ => now,
+                };
+                self.refused = Some((class, since));
+                if now - since >= patience.persist_for {
+                    return Some(match class {
+                        ErrorClass::Denied => Phase::Failed,
+                        _ => Phase::RetryableFailed,
+                    });
+                }
+            }
+        }
+        (now - self.last_success >= patience.give_up_after).then_some(Phase::RetryableFailed)
+    }
+
+    fn regular(&self) -> Duration {
+        let first = self.policy.first.get(self.polls);
+        first.copied().unwrap_or(self.policy.interval)
+    }
+
+    fn jittered(&self, pause: Duration, roll: f64) -> Duration {
+        pause.mul_f64(1.0 + self.policy.jitter * (2.0 * roll - 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIDDLE: f64 = 0.5;
+    const PATIENCE: Patience = Patience {
+        persist_for: Duration::from_secs(300),
+        give_up_after: Duration::from_secs(3600),
+    };
+
+    fn schedule(now: Instant) -> Schedule {
+        let policy = PollPolicy {
+            first: [1, 2, 4].map(Duration::from_secs).to_vec(),
+            interval: Duration::from_secs(10),
+            jitter: 0.1,
+            max_backoff: Duration::from_secs(120),
+        };
+        Schedule::new(policy, now)
+    }
+
+    fn secs(verdict: Verdict) -> u64 {
+        match verdict {
+            Verdict::Again(pause) => pause.as_secs(),
+            Verdict::End(phase) => panic!("ended as {phase:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_polls_follow_quickly_then_every_ten_seconds() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        let pauses: Vec<u64> = (0..5)
+            .map(|_| schedule.succeeded(now, MIDDLE).as_secs())
+            .collect();
+        assert_eq!(pauses, [1, 2, 4, 10, 10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_varied_by_the_jitter_and_no_more() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        assert_eq!(schedule.succeeded(now, 0.0), Duration::from_millis(900));
+        assert_eq!(schedule.succeeded(now, 1.0), Duration::from_millis(2200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_back_off_up_to_the_limit_and_a_success_ends_that() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        let error = ConnectorError::transient("503");
+        let pauses: Vec<u64> = (0..6)
+            .map(|_| secs(schedule.failed(&error, PATIENCE, now, MIDDLE)))
+            .collect();
+        assert_eq!(pauses, [1, 4, 16, 80, 120, 120]);
+        assert_eq!(schedule.succeeded(now, MIDDLE).as_secs(), 10);
+        assert_eq!(secs(schedule.failed(&error, PATIENCE, now, MIDDLE)), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_is_obeyed() {
+        let now = Instant::now();
+        let error = ConnectorError::transient("429").with_retry_after(Duration::from_secs(77));
+        let verdict = schedule(now).failed(&error, PATIENCE, now, MIDDLE);
+        assert_eq!(verdict, Verdict::Again(Duration::from_secs(77)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_permanent_error_ends_the_task_at_once() {
+        let now = Instant::now();
+        let error = ConnectorError::permanent("no such column");
+        let verdict = schedule(now).failed(&error, PATIENCE, now, MIDDLE);
+        assert_eq!(verdict, Verdict::End(Phase::Failed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn denied_and_gone_must_persist_before_they_count() {
+        for (error, phase) in [
+            (ConnectorError::denied("403"), Phase::Failed),
+            (ConnectorError::gone("404"), Phase::RetryableFailed),
+        ] {
+            let start = Instant::now();
+            let mut schedule = schedule(start);
+            let early = schedule.failed(&error, PATIENCE, start, MIDDLE);
+            assert!(matches!(early, Verdict::Again(_)), "{early:?}");
+            let later = start + PATIENCE.persist_for;
+            let transient = ConnectorError::transient("503");
+            let between = schedule.failed(&transient, PATIENCE, later, MIDDLE);
+            assert!(matches!(between, Verdict::Again(_)), "{between:?}");
+            let late = schedule.failed(&error, PATIENCE, later, MIDDLE);
+            assert_eq!(late, Verdict::End(phase));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_makes_a_refusal_begin_anew() {
+        let start = Instant::now();
+        let mut schedule = schedule(start);
+        let error = ConnectorError::denied("403");
+        schedule.failed(&error, PATIENCE, start, MIDDLE);
+        schedule.succeeded(start + Duration::from_secs(200), MIDDLE);
+        let later = schedule.failed(&error, PATIENCE, start + PATIENCE.persist_for, MIDDLE);
+        assert!(matches!(later, Verdict::Again(_)), "{later:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_success_for_long_the_task_is_given_up() {
+        let start = Instant::now();
+        let mut schedule = schedule(start);
+        let error = ConnectorError::transient("connection refused");
+        let late = start + PATIENCE.give_up_after;
+        let verdict = schedule.failed(&error, PATIENCE, late, MIDDLE);
+        assert_eq!(verdict, Verdict::End(Phase::RetryableFailed));
+    }
+}

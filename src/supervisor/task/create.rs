@@ -1,0 +1,112 @@
+//! Starting the job.
+
+use std::{sync::Arc, time::Duration};
+
+use tracing::{info, warn};
+
+use super::{Running, TaskMsg, TaskState};
+use crate::{
+    config::HandleFormat,
+    connector::{Connector, Job, MetaError, Phase, TaskRequest},
+    supervisor::{
+        TaskError,
+        call::{self, Outcome},
+        history::Event,
+        snapshot::Snapshot,
+    },
+};
+
+impl TaskState {
+    /// Calls the connector's `create`. It runs to its end whatever becomes of
+    /// the caller.
+    pub(super) fn create(&mut self, request: Arc<TaskRequest>) {
+        let Connector::Async(connector) = &self.entry.connector else {
+            return;
+        };
+        let connector = connector.clone();
+        let myself = self.myself.clone();
+        self.call = Some(Running::Create(call::start(
+            self.shared.settings.create_limit,
+            async move { connector.create(request).await },
+            move |outcome| {
+                let _ = myself.send_message(TaskMsg::Created(outcome));
+            },
+        )));
+    }
+
+    /// The job is there, or was refused.
+    pub(super) fn created(&mut self, outcome: Outcome<Arc<dyn Job>>) {
+        self.call = None;
+        let created = match outcome.into_result("create") {
+            Ok(Ok(job)) => self
+                .bind(job)
+                .map_err(|error| self.fault(error.to_string())),
+            Ok(Err(error)) => Err(TaskError::Connector {
+                operation: "create",
+                task_type: self.entry.category.name.clone(),
+                error,
+            }),
+            Err(cause) => Err(self.fault(cause)),
+        };
+        match created {
+            Ok(shared) => {
+                self.entry.change(|desk| desk.creation = Some(Ok(())));
+                if shared {
+                    self.leave();
+                } else {
+                    self.start();
+                }
+            }
+            Err(error) => {
+                warn!(task_id = %self.entry.id, %error, "create failed");
+                // Released first: whoever hears of the failure may try again.
+                self.shared.index.remove(&self.entry);
+                self.entry.change(|desk| desk.creation = Some(Err(error)));
+                self.leave();
+            }
+        }
+    }
+
+    /// Gives the task its job and its handle, and puts it into the index: true
+    /// if the index has a task with an equal (plain) handle already.
+    fn bind(&mut self, job: Arc<dyn Job>) -> Result<bool, MetaError> {
+        let entry = &self.entry;
+        let meta = job.meta()?;
+        let handle = match self.shared.settings.handle {
+            HandleFormat::Envelope => entry.envelope(meta),
+            HandleFormat::Plain => meta,
+        };
+        let key = self.shared.index.key(&entry.category, &handle);
+        let links = job.log_links();
+        entry.set_job(job);
+        entry.set_handle(key, handle);
+        entry.publish(Snapshot::unpolled(Phase::Initializing, links));
+        let at = self.shared.world.now();
+        entry.change(|desk| desk.history.record(at, Event::Created));
+        info!(
+            task_id = %entry.id, task_type = entry.category.name,
+            execution = entry.execution_name(), "created"
+        );
+        let same = || Ok::<_, MetaError>(entry.clone());
+        let (held, inserted) = self.shared.index.by_handle_or(key, same)?;
+        if !inserted {
+            held.change(|desk| desk.sharers += 1);
+        }
+        Ok(!inserted)
+    }
+
+    fn fault(&self, cause: String) -> TaskError {
+        TaskError::Fault {
+            operation: "create",
+            task_type: self.entry.category.name.clone(),
+            cause,
+        }
+    }
+
+    /// The time that is left until the deadline, if one is enforced.
+    pub(super) fn until_deadline(&self) -> Option<Duration> {
+        let deadline = self.entry.deadline?;
+        let left = deadline.duration_since(self.shared.world.now());
+        Some(left.unwrap_or_default())
+    }
+}

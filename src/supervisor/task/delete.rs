@@ -1,0 +1,130 @@
+//! Deleting the job, until the backend confirms it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::{Running, TaskMsg, TaskState};
+use crate::{
+    connector::{ConnectorError, ErrorClass, Phase},
+    supervisor::{
+        call::{self, Outcome},
+        entry::Deletion,
+        history::Event,
+    },
+};
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl TaskState {
+    /// Calls the connector's `delete` if one is wanted: instead of a poll, but
+    /// after a create.
+    pub(super) fn delete(&mut self) {
+        if matches!(self.call, Some(Running::Create(_) | Running::Delete(_)))
+            || !self.entry.desk().deletion.is_wanted()
+        {
+            return;
+        }
+        self.cancel_timer();
+        // Dropping a poll that is under way aborts it.
+        self.call = None;
+        let Some(job) = self.entry.job().cloned() else {
+            return self.deleted(Outcome::Returned(Ok(())));
+        };
+        let myself = self.myself.clone();
+        self.call = Some(Running::Delete(call::start(
+            self.shared.settings.delete_limit,
+            async move { job.delete().await },
+            move |outcome| {
+                let _ = myself.send_message(TaskMsg::Deleted(outcome));
+            },
+        )));
+    }
+
+    /// The connector's `delete` is over.
+    pub(super) fn deleted(&mut self, outcome: Outcome<()>) {
+        self.call = None;
+        let result = outcome.into_result("delete");
+        match result.unwrap_or_else(|panic| Err(ConnectorError::transient(panic))) {
+            Ok(()) => self.confirmed(),
+            Err(error) if error.class() == ErrorClass::Gone => self.confirmed(),
+            Err(error) => self.not_deleted(error),
+        }
+    }
+
+    fn confirmed(&mut self) {
+        info!(
+            task_id = %self.entry.id, task_type = self.entry.category.name,
+            execution = self.entry.execution_name(), "deleted"
+        );
+        self.record(Event::Deleted);
+        if self.entry.is_sync() && !self.entry.snapshot().phase.is_terminal() {
+            // It was aborted, and must never be run a second time.
+            let cause = ConnectorError::permanent("deleted before it ended");
+            let at = self.shared.world.now();
+            self.entry.end(at, Phase::Aborted, cause);
+        }
+        // Released first: whoever hears of the delete may create anew.
+        self.shared.index.release_create(&self.entry);
+        let done = Deletion::Done(Instant::now());
+        self.entry.change(|desk| desk.deletion = done);
+        self.plan_leave();
+    }
+
+    fn not_deleted(&mut self, error: ConnectorError) {
+        self.record(Event::DeleteFailed {
+            cause: error.message().into(),
+            times: 1,
+        });
+        let decided = self.entry.snapshot().decided;
+        let mut desk = self.entry.desk();
+        let Deletion::Wanted {
+            since,
+            attempts,
+            last,
+        } = &mut desk.deletion
+        else {
+            return;
+        };
+        *attempts += 1;
+        let doublings = (*attempts - 1).min(16);
+        *last = Some(error.clone());
+        let given_up = since.elapsed() >= self.shared.settings.give_up_after;
+        let refused = error.class() == ErrorClass::Permanent && !decided;
+        drop(desk);
+        if given_up || refused {
+            return self.refused(error);
+        }
+        warn!(task_id = %self.entry.id, cause = %error, "delete failed, it will be tried again");
+        let backoff = FIRST_PAUSE
+            .saturating_mul(1 << doublings)
+            .min(LONGEST_PAUSE);
+        let pause = backoff.mul_f64(0.75 + 0.5 * self.roll());
+        let pause = pause.max(error.retry_after().unwrap_or_default().min(LONGEST_PAUSE));
+        self.entry.change(|_| ());
+        self.plan(pause, || TaskMsg::Delete);
+    }
+
+    /// The backend will not delete the job: the task goes on as it was.
+    fn refused(&mut self, cause: ConnectorError) {
+        error!(
+            task_id = %self.entry.id, task_type = self.entry.category.name,
+            execution = self.entry.execution_name(), %cause,
+            "the job cannot be deleted and may go on running"
+        );
+        self.entry
+            .change(|desk| desk.deletion = Deletion::Refused(cause));
+        if self.entry.snapshot().phase.is_terminal() {
+            self.plan_leave();
+        } else {
+            self.plan(self.shared.polling.interval, || TaskMsg::Poll);
+        }
+    }
+
+    /// True after a confirmed delete.
+    pub(super) fn is_deleted(&self) -> bool {
+        matches!(self.entry.desk().deletion, Deletion::Done(_))
+    }
+}

@@ -1,0 +1,64 @@
+//! When a task that is over leaves.
+
+use std::time::Duration;
+
+use super::{TaskMsg, TaskState};
+use crate::supervisor::entry::Deletion;
+
+/// Timers are never set shorter than this: a task that is told its end while
+/// the timer runs waits at most this much longer.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+impl TaskState {
+    /// Leaves when it is time, else looks again then.
+    pub(super) fn plan_leave(&mut self) {
+        match self.time_to_leave() {
+            Some(Duration::ZERO) => self.leave(),
+            Some(left) => self.plan(left.max(SHORTEST), || TaskMsg::Leave),
+            None => {}
+        }
+    }
+
+    /// The timer for leaving has gone off.
+    pub(super) fn leave_if_due(&mut self) {
+        if self.call.is_none() {
+            self.plan_leave();
+        }
+    }
+
+    /// How long the task stays: a tombstone for `retention`, a finished task
+    /// for `retention` after its end was told, at most `idle_timeout` after
+    /// the last question. `None` while a delete is under way.
+    fn time_to_leave(&self) -> Option<Duration> {
+        let entry = &self.entry;
+        let settings = &self.shared.settings;
+        let deletion = entry.desk().deletion.clone();
+        if deletion.is_wanted() {
+            return None;
+        }
+        if entry.handle().is_none() {
+            // Nobody can ask again.
+            return Some(Duration::ZERO);
+        }
+        let idle = settings.idle_timeout.saturating_sub(entry.unasked_for());
+        let stay = match deletion {
+            Deletion::Done(at) if !entry.snapshot().decided => {
+                settings.retention.saturating_sub(at.elapsed())
+            }
+            _ => match entry.told_for() {
+                Some(told) => settings.retention.saturating_sub(told),
+                // Not told yet: look again after a while.
+                None => settings.retention.max(Duration::from_secs(1)),
+            },
+        };
+        Some(stay.min(idle))
+    }
+
+    /// Leaves: the handle is all that remains, and a later Get adopts it.
+    pub(super) fn leave(&mut self) {
+        self.cancel_timer();
+        self.shared.index.remove(&self.entry);
+        self.entry.change(|desk| desk.leave());
+        self.myself.stop(None);
+    }
+}

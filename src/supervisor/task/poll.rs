@@ -1,0 +1,231 @@
+//! Finding out how the job is.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::{ConnectorPanic, Running, TaskMsg, TaskState};
+use crate::{
+    connector::{ConnectorError, Phase, Resource},
+    supervisor::{
+        call::{self, Outcome},
+        history::{Event, PollSample},
+        schedule::Verdict,
+        snapshot::Snapshot,
+    },
+};
+
+impl TaskState {
+    /// Begins a poll, unless the task ends or leaves instead.
+    pub(super) fn poll(&mut self) {
+        if self.call.is_some() || self.is_over() {
+            return;
+        }
+        if self.until_deadline() == Some(Duration::ZERO) {
+            return self.time_out();
+        }
+        if self.entry.unasked_for() >= self.shared.settings.idle_timeout {
+            info!(
+                task_id = %self.entry.id, task_type = self.entry.category.name,
+                "nobody asks about the task: it leaves, its job is not touched"
+            );
+            return self.leave();
+        }
+        self.entry.metrics.poll_began(self.due.elapsed());
+        self.call_get();
+    }
+
+    /// Looks at the backend once more for a caller who asks about a deleted
+    /// task.
+    pub(super) fn look(&mut self) {
+        if self.call.is_none() && !self.entry.is_sync() {
+            self.call_get();
+        }
+    }
+
+    fn call_get(&mut self) {
+        let Some(job) = self.entry.job().cloned() else {
+            return;
+        };
+        let settings = &self.shared.settings;
+        let limit = match self.entry.is_sync() {
+            true => settings.do_limit,
+            false => settings.get_limit,
+        };
+        let myself = self.myself.clone();
+        self.call = Some(Running::Poll {
+            began: Instant::now(),
+            call: call::start(limit, async move { job.get().await }, move |outcome| {
+                let _ = myself.send_message(TaskMsg::Polled(outcome));
+            }),
+        });
+    }
+
+    /// The connector's `get` is over. An error stops the actor.
+    pub(super) fn polled(&mut self, outcome: Outcome<Resource>) -> Result<(), ConnectorPanic> {
+        // A poll that a Delete has aborted may still report.
+        let Some(Running::Poll { began, .. }) = &self.call else {
+            return Ok(());
+        };
+        let took = began.elapsed();
+        self.call = None;
+        let timed_out = matches!(outcome, Outcome::TimedOut(_));
+        let operation = if self.entry.is_sync() { "do" } else { "get" };
+        let result = outcome.into_result(operation);
+        self.sample(took, matches!(result, Ok(Ok(_))));
+        match result.map(|result| result.and_then(with_phase)) {
+            Ok(Ok(resource)) => self.found(resource),
+            Ok(Err(error)) if self.entry.is_sync() => self.sync_failed(error, timed_out),
+            Ok(Err(error)) => self.failed(error),
+            Err(cause) => return self.panicked(cause),
+        }
+        Ok(())
+    }
+
+    fn found(&mut self, mut resource: Resource) {
+        self.entry.metrics.polled();
+        let before = self.entry.snapshot();
+        if resource.log_links.is_empty() {
+            resource.log_links = self
+                .entry
+                .job()
+                .map(|job| job.log_links())
+                .unwrap_or_default();
+        }
+        let phase = resource.phase;
+        let message = resource.message.as_deref().unwrap_or_default().into();
+        self.record(match phase.is_terminal() {
+            true => Event::Ended { phase, message },
+            false => Event::Polled { phase, times: 1 },
+        });
+        if before.phase != phase {
+            info!(
+                task_id = %self.entry.id, task_type = self.entry.category.name,
+                execution = self.entry.execution_name(), phase = phase.as_str_name(),
+                "phase changed"
+            );
+        }
+        self.entry.publish(Snapshot::found(resource));
+        let pause = self.schedule.succeeded(Instant::now(), self.roll());
+        self.go_on(phase, pause);
+    }
+
+    fn failed(&mut self, error: ConnectorError) {
+        self.note_failure(error.class().as_str(), &error);
+        let verdict =
+            self.schedule
+                .failed(&error, self.shared.patience(), Instant::now(), self.roll());
+        match verdict {
+            // A task that was deleted has no end left to decide.
+            Verdict::End(phase) if !self.is_deleted() => self.end(phase, error),
+            Verdict::End(phase) => {
+                let before = self.entry.snapshot();
+                self.entry.publish(before.failing(error));
+                self.go_on(phase, Duration::ZERO);
+            }
+            Verdict::Again(pause) => {
+                let before = self.entry.snapshot();
+                self.entry.publish(before.failing(error));
+                self.go_on(before.phase, pause);
+            }
+        }
+    }
+
+    /// A sync task is run once: its error is its end.
+    fn sync_failed(&mut self, error: ConnectorError, timed_out: bool) {
+        self.note_failure(error.class().as_str(), &error);
+        if timed_out {
+            let end = Resource::new(Phase::RetryableFailed).with_message(error.message());
+            self.found(end);
+        } else {
+            self.end(Phase::RetryableFailed, error);
+        }
+    }
+
+    fn panicked(&mut self, cause: String) -> Result<(), ConnectorPanic> {
+        let error = ConnectorError::permanent(cause.clone());
+        self.note_failure("panic", &error);
+        if self.entry.is_sync() {
+            self.end(Phase::RetryableFailed, error);
+            return Ok(());
+        }
+        let before = self.entry.snapshot();
+        self.entry.publish(before.failing(error.clone()));
+        // A panic counts as a failed poll; what it means is the budget's matter.
+        let transient = ConnectorError::transient(cause.clone());
+        let (patience, roll) = (self.shared.patience(), self.roll());
+        self.schedule
+            .failed(&transient, patience, Instant::now(), roll);
+        let schedule = self.schedule.clone();
+        self.entry.change(|desk| desk.schedule = Some(schedule));
+        Err(ConnectorPanic(cause))
+    }
+
+    fn time_out(&mut self) {
+        let age = self.shared.world.now().duration_since(self.entry.created);
+        let age = Duration::from_secs(age.unwrap_or_default().as_secs());
+        let cause = format!("timed out after {}", humantime::format_duration(age));
+        self.end(Phase::RetryableFailed, ConnectorError::permanent(cause));
+    }
+
+    /// Ends the task by our own decision and deletes its job.
+    fn end(&mut self, phase: Phase, cause: ConnectorError) {
+        warn!(
+            task_id = %self.entry.id, task_type = self.entry.category.name,
+            execution = self.entry.execution_name(), phase = phase.as_str_name(), %cause,
+            "the task ends by our decision"
+        );
+        self.entry.end(self.shared.world.now(), phase, cause);
+        self.delete();
+    }
+
+    /// True if nothing is left to find out.
+    fn is_over(&self) -> bool {
+        let polled_no_more = self.entry.snapshot().phase.is_terminal() || self.is_deleted();
+        polled_no_more || self.entry.desk().deletion.is_wanted()
+    }
+
+    fn go_on(&mut self, phase: Phase, pause: Duration) {
+        if phase.is_terminal() || self.is_deleted() {
+            return self.plan_leave();
+        }
+        let pause = self.until_deadline().map_or(pause, |left| left.min(pause));
+        self.plan(pause, || TaskMsg::Poll);
+    }
+
+    fn note_failure(&mut self, label: &str, error: &ConnectorError) {
+        debug!(task_id = %self.entry.id, class = label, cause = %error, "poll failed");
+        self.entry.metrics.poll_failed(label);
+        self.record(Event::PollFailed {
+            class: error.class(),
+            cause: error.message().into(),
+            times: 1,
+        });
+    }
+
+    fn sample(&self, took: Duration, succeeded: bool) {
+        let at = self.shared.world.now();
+        let sample = PollSample {
+            at: at.checked_sub(took).unwrap_or(at),
+            took,
+            succeeded,
+        };
+        self.entry.desk().history.sample(sample);
+    }
+
+    pub(super) fn record(&self, event: Event) {
+        let at = self.shared.world.now();
+        self.entry.desk().history.record(at, event);
+    }
+}
+
+/// Propeller reads an unset phase as a retryable failure.
+fn with_phase(resource: Resource) -> Result<Resource, ConnectorError> {
+    match resource.phase {
+        Phase::Undefined => Err(ConnectorError::transient(
+            "the connector returned a resource without a phase",
+        )),
+        _ => Ok(resource),
+    }
+}

@@ -1,0 +1,125 @@
+//! The supervisor as handlers see it.
+
+use std::sync::{Arc, OnceLock};
+
+use ractor::{Actor, ActorCell, ActorRuntime, SpawnErr};
+
+use super::{
+    TaskError, World,
+    entry::TaskEntry,
+    index::Index,
+    registry::TaskRegistry,
+    schedule::Patience,
+    task::{TaskActor, TaskMsg},
+};
+use crate::{
+    config,
+    connector::{Connector, ConnectorRegistry, PollPolicy, TaskCategory},
+    telemetry::Metrics,
+};
+
+/// All tasks of a service: what handlers ask for Creates, Gets and Deletes.
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Tasks(pub(super) Arc<Shared>);
+
+/// What every actor of one service shares.
+pub(super) struct Shared {
+    pub(super) settings: config::Tasks,
+    pub(super) polling: PollPolicy,
+    pub(super) connectors: Arc<ConnectorRegistry>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) world: World,
+    pub(super) index: Index,
+    registry: OnceLock<ActorCell>,
+}
+
+impl Tasks {
+    /// Starts the actor that supervises all tasks.
+    ///
+    /// # Errors
+    /// If the actor cannot be spawned.
+    pub async fn start(
+        config: &config::Config,
+        connectors: Arc<ConnectorRegistry>,
+        metrics: Arc<Metrics>,
+        world: World,
+    ) -> Result<Self, SpawnErr> {
+        let shared = Arc::new(Shared {
+            settings: config.tasks.clone(),
+            polling: PollPolicy::from(&config.polling),
+            connectors,
+            metrics,
+            index: Index::new(world.randomness.bytes()),
+            world,
+            registry: OnceLock::new(),
+        });
+        let (registry, _) = Actor::spawn(None, TaskRegistry, shared.clone()).await?;
+        // Set once, here: nothing else has seen `shared` yet.
+        let _ = shared.registry.set(registry.get_cell());
+        Ok(Self(shared))
+    }
+
+    /// The connectors that tasks are looked up in.
+    pub fn connectors(&self) -> &ConnectorRegistry {
+        &self.0.connectors
+    }
+
+    /// The metrics that tasks are counted in.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How many tasks this process holds.
+    pub fn len(&self) -> usize {
+        self.0.index.len()
+    }
+
+    /// True if this process holds no task.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Stops every actor and waits for it. Jobs are not touched: tasks live on
+    /// in their handles.
+    pub async fn stop(&self) {
+        if let Some(registry) = self.0.registry.get() {
+            registry.stop_children(None);
+            registry.stop(None);
+        }
+    }
+}
+
+impl Shared {
+    /// The connector of a category; an error names the task type.
+    pub(super) fn connector(
+        &self,
+        category: &TaskCategory,
+        task_type: &str,
+    ) -> Result<Connector, TaskError> {
+        let connector = self.connectors.get(category);
+        connector.ok_or_else(|| TaskError::UnknownTaskType(task_type.to_owned()))
+    }
+
+    /// Spawns the actor of an entry, linked to the registry.
+    pub(super) fn spawn(self: &Arc<Self>, entry: &Arc<TaskEntry>) -> Result<(), TaskError> {
+        let registry = self.registry.get().ok_or(TaskError::Stopping)?.clone();
+        let arguments = (self.clone(), entry.clone());
+        // `instant`: no await, so a cancelled caller leaves no half of a task.
+        let (actor, _) = ActorRuntime::spawn_linked_instant(None, TaskActor, arguments, registry)
+            .map_err(|_| TaskError::Stopping)?;
+        self.index.set_actor(actor.get_id(), entry);
+        entry.desk().actor = Some(actor.clone());
+        actor
+            .send_message(TaskMsg::Start)
+            .map_err(|_| TaskError::Stopping)
+    }
+
+    /// The patience that the settings ask of a schedule.
+    pub(super) fn patience(&self) -> Patience {
+        Patience {
+            persist_for: self.settings.persist_for,
+            give_up_after: self.settings.give_up_after,
+        }
+    }
+}

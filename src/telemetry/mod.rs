@@ -1,0 +1,8 @@
+//! What an operator sees of the service: logs and Prometheus metrics.
+
+mod labels;
+pub mod logs;
+mod metrics;
+mod summary;
+
+pub use metrics::{Metrics, Operation, RequestMetrics, TaskGauge, TaskMetrics};
