@@ -17,10 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // HTTP annotations, and without the comments, which only the code needs.
     let mut compiler = Compiler::new(["proto"])?;
     compiler.include_imports(true).open_files(ROOTS)?;
-    fs::write(
-        out.join("flightdeck_descriptor.bin"),
-        compiler.encode_file_descriptor_set(),
-    )?;
+    fs::write(out.join("flightdeck_descriptor.bin"), compiler.encode_file_descriptor_set())?;
 
     // The code. The annotations of HTTP routes need none.
     let mut files = protox::compile(ROOTS, ["proto"])?;

@@ -86,22 +86,33 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self {
-            host: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-            port: 9090,
-        }
+        Self { host: IpAddr::V6(Ipv6Addr::UNSPECIFIED), port: 9090 }
     }
 }
 
 /// What a Create hands out as `resource_meta`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum HandleFormat {
     /// Flightdeck's handle: the meta with the task's id, key and deadline.
     #[default]
     Envelope,
     /// The connector's meta alone, which flytekit's service can read too.
     Plain,
+}
+
+impl TryFrom<String> for HandleFormat {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        match name.as_str() {
+            "envelope" => Ok(Self::Envelope),
+            "plain" => Ok(Self::Plain),
+            _ => Err(format!(
+                "{name:?} is no format of handles; there are \"envelope\" and \"plain\""
+            )),
+        }
+    }
 }
 
 /// `[tasks]`: what a task's actor guarantees.
@@ -161,7 +172,7 @@ impl Default for Tasks {
             create_limit: Duration::from_secs(60),
             get_limit: Duration::from_secs(30),
             delete_limit: Duration::from_secs(30),
-            do_limit: Duration::from_secs(60),
+            do_limit: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -206,18 +217,32 @@ pub struct Sensor {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Webhook {
-    /// The largest response that is read: it travels on in the task's outputs.
+    /// The `User-Agent` of requests that bring none.
+    pub user_agent: String,
+    /// The `timeout_sec` of templates that have none: how long each step of an
+    /// exchange may take (until the head of the response; each read of its
+    /// body). The whole is bounded by `tasks.do_limit`.
+    #[serde(with = "humantime_serde")]
+    pub default_timeout: Duration,
+    /// The largest response: as sent, as text, and with what else is in the
+    /// outputs. The reply to the caller holds it, and propeller takes 4 MiB.
     pub max_response_size: ByteSize,
     /// How long an idle connection is kept for the next request.
     #[serde(with = "humantime_serde")]
     pub pool_idle_timeout: Duration,
+    /// How many idle connections to one host are kept.
+    pub max_idle_per_host: usize,
 }
 
 impl Default for Webhook {
+    /// The limits of flytekit and httpx, where these have any.
     fn default() -> Self {
         Self {
-            max_response_size: ByteSize::mib(1),
-            pool_idle_timeout: Duration::from_secs(90),
+            user_agent: concat!("flightdeck/", env!("CARGO_PKG_VERSION")).to_owned(),
+            default_timeout: Duration::from_secs(10),
+            max_response_size: ByteSize::mb(4),
+            pool_idle_timeout: Duration::from_secs(5),
+            max_idle_per_host: 20,
         }
     }
 }

@@ -4,10 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args as ClapArgs;
 
-use super::table;
+use super::{all_connectors, table};
 use crate::{
     config::{Config, Flags},
-    connectors::builtin,
+    connector::{ConnectorRegistry, RegistryError},
 };
 
 /// The flags of `flightdeck connectors`.
@@ -18,8 +18,12 @@ pub(super) struct Args {
     config: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(
+    args: &Args,
+    register: impl FnOnce(&ConnectorRegistry) -> Result<(), RegistryError>,
+) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.config.as_deref(), std::env::vars(), &Flags::default())?;
-    println!("{}", table::connectors(&builtin(&config)?.agents()));
+    let connectors = all_connectors(&config, register)?;
+    println!("{}", table::connectors(&connectors.agents()));
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::{
+    config::{Config, ConfigError},
+    connector::{ConnectorRegistry, RegistryError},
+    connectors::builtin,
+};
+
 /// How a usage error ends, as sysexits.h and clap have it.
 const EXIT_USAGE: u8 = 2;
 
@@ -27,19 +33,38 @@ enum Command {
     Connectors(connectors::Args),
 }
 
-/// Runs the command of this process's arguments.
+/// Runs the command of this process's arguments, with the built-in connectors.
 pub fn run() -> ExitCode {
+    run_with(|_| Ok(()))
+}
+
+/// Runs the command of this process's arguments, with connectors of one's own
+/// beside the built-in ones: the `main` of a connector service that is written
+/// against this crate.
+pub fn run_with(
+    register: impl FnOnce(&ConnectorRegistry) -> Result<(), RegistryError>,
+) -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Serve(args) => serve::run(args),
-        Command::Connectors(args) => connectors::run(&args),
+        Command::Serve(args) => serve::run(args, register),
+        Command::Connectors(args) => connectors::run(&args, register),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        match error.is::<crate::config::ConfigError>() || error.is::<UsageError>() {
+        match error.is::<ConfigError>() || error.is::<UsageError>() {
             true => ExitCode::from(EXIT_USAGE),
             false => ExitCode::FAILURE,
         }
     })
+}
+
+/// The built-in connectors and those that `register` adds.
+fn all_connectors(
+    config: &Config,
+    register: impl FnOnce(&ConnectorRegistry) -> Result<(), RegistryError>,
+) -> anyhow::Result<ConnectorRegistry> {
+    let connectors = builtin(config)?;
+    register(&connectors)?;
+    Ok(connectors)
 }
 
 /// Arguments that clap takes and that still make no sense.

@@ -10,10 +10,10 @@ use tokio::{
 };
 use tracing::info;
 
-use super::{UsageError, table};
+use super::{UsageError, all_connectors, table};
 use crate::{
     config::{Config, Flags},
-    connectors::builtin,
+    connector::{ConnectorRegistry, RegistryError},
     server::Service,
     supervisor::World,
     telemetry::logs,
@@ -62,7 +62,10 @@ pub(super) struct Args {
     check_config: bool,
 }
 
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(
+    args: Args,
+    register: impl FnOnce(&ConnectorRegistry) -> Result<(), RegistryError>,
+) -> anyhow::Result<ExitCode> {
     if let Some(module) = args.modules.first() {
         return Err(UsageError(format!(
             "--modules {module}: Python connectors cannot be forwarded to yet, so the task types \
@@ -77,7 +80,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         workers: args.worker.map(|workers| usize::from(workers.get())),
     };
     let config = Config::load(args.config.as_deref(), std::env::vars(), &flags)?;
-    let connectors = builtin(&config)?;
+    let connectors = all_connectors(&config, register)?;
     if args.check_config {
         println!("the configuration is valid");
         return Ok(ExitCode::SUCCESS);

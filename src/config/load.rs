@@ -84,10 +84,8 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<File<config::FileSourceString, FileFormat>, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     Ok(File::from_str(&text, FileFormat::Toml))
 }
 

@@ -4,9 +4,10 @@ use std::{fmt::Debug, time::Duration};
 
 use super::{Config, ConfigError};
 
-/// Propeller's receive limit, and so the size of the largest useful reply.
+/// Far above what propeller takes (4 MiB), and below what gRPC's length can say.
 const LARGEST_MESSAGE: u64 = 1 << 30;
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A year.
+const LONGEST: Duration = Duration::from_secs(31_557_600);
 
 impl Config {
     /// Checks every setting, and names the first that is not possible.
@@ -22,17 +23,8 @@ impl Config {
             1024,
             LARGEST_MESSAGE,
         )?;
-        between(
-            "server.max_concurrent_streams",
-            server.max_concurrent_streams,
-            1,
-            100_000,
-        )?;
-        duration(
-            "server.keepalive_interval",
-            server.keepalive_interval,
-            second,
-        )?;
+        between("server.max_concurrent_streams", server.max_concurrent_streams, 1, 100_000)?;
+        duration("server.keepalive_interval", server.keepalive_interval, second)?;
         duration("server.keepalive_timeout", server.keepalive_timeout, second)?;
         duration("server.drain_timeout", server.drain_timeout, Duration::ZERO)?;
         if self.metrics.port != 0 && self.metrics.port == server.port {
@@ -75,17 +67,15 @@ impl Config {
         if let Some(interval) = self.sensor.interval {
             duration("sensor.interval", interval, milli)?;
         }
+        let webhook = &self.webhook;
+        duration("webhook.default_timeout", webhook.default_timeout, milli)?;
         between(
             "webhook.max_response_size",
-            self.webhook.max_response_size.as_u64(),
+            webhook.max_response_size.as_u64(),
             1,
             LARGEST_MESSAGE,
         )?;
-        duration(
-            "webhook.pool_idle_timeout",
-            self.webhook.pool_idle_timeout,
-            Duration::ZERO,
-        )
+        duration("webhook.pool_idle_timeout", webhook.pool_idle_timeout, Duration::ZERO)
     }
 }
 

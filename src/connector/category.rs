@@ -17,10 +17,7 @@ pub struct TaskCategory {
 impl TaskCategory {
     /// A category of this name and version.
     pub fn new(name: impl Into<String>, version: i32) -> Self {
-        Self {
-            name: name.into(),
-            version,
-        }
+        Self { name: name.into(), version }
     }
 
     /// The category that a Get, Delete, GetTaskLogs or GetTaskMetrics asks
@@ -43,10 +40,7 @@ impl From<&str> for TaskCategory {
 
 impl From<&TaskCategory> for admin::TaskCategory {
     fn from(category: &TaskCategory) -> Self {
-        Self {
-            name: category.name.clone(),
-            version: category.version,
-        }
+        Self { name: category.name.clone(), version: category.version }
     }
 }
 

@@ -56,10 +56,7 @@ impl ConnectorError {
     /// A failure before anything reached the backend (connection refused, name
     /// not found), so that even a create may be tried again. UNAVAILABLE.
     pub fn unreached(message: impl Into<String>) -> Self {
-        Self {
-            sent: false,
-            ..Self::transient(message)
-        }
+        Self { sent: false, ..Self::transient(message) }
     }
 
     /// A failure that no repeat will mend. INTERNAL, as flytekit answers every
@@ -117,12 +114,6 @@ impl ConnectorError {
     }
 
     fn new(class: ErrorClass, code: Code, message: impl Into<String>) -> Self {
-        Self {
-            class,
-            code,
-            message: message.into(),
-            retry_after: None,
-            sent: true,
-        }
+        Self { class, code, message: message.into(), retry_after: None, sent: true }
     }
 }

@@ -140,10 +140,7 @@ impl<C: AsyncConnector> DynAsyncConnector for Erased<C> {
     }
 
     fn job(&self, meta: &[u8]) -> Result<Arc<dyn Job>, MetaError> {
-        Ok(Arc::new(TypedJob {
-            connector: self.0.clone(),
-            meta: C::Meta::decode(meta)?,
-        }))
+        Ok(Arc::new(TypedJob { connector: self.0.clone(), meta: C::Meta::decode(meta)? }))
     }
 }
 

@@ -83,11 +83,7 @@ impl ConnectorRegistry {
     /// What is known of the connector of this name (`GetAgent`).
     pub fn agent(&self, name: &str) -> Option<Agent> {
         let table = self.table.load();
-        table
-            .agents
-            .iter()
-            .find(|agent| agent.name == name)
-            .cloned()
+        table.agents.iter().find(|agent| agent.name == name).cloned()
     }
 
     /// All connectors, in the order of their registration (`ListAgents`).
@@ -142,9 +138,7 @@ impl Table {
                 return Err(RegistryError::MixedKinds(agent.name.clone()));
             }
             agent.supported_task_types.push(category.name.clone());
-            agent
-                .supported_task_categories
-                .push(admin::TaskCategory::from(category));
+            agent.supported_task_categories.push(admin::TaskCategory::from(category));
         }
         Ok(agents)
     }

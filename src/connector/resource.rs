@@ -29,13 +29,7 @@ pub struct Resource {
 impl Resource {
     /// A resource in this phase, with nothing else to say.
     pub fn new(phase: Phase) -> Self {
-        Self {
-            phase,
-            message: None,
-            log_links: Vec::new(),
-            outputs: None,
-            custom_info: None,
-        }
+        Self { phase, message: None, log_links: Vec::new(), outputs: None, custom_info: None }
     }
 
     /// Sets the message.
@@ -70,10 +64,7 @@ impl From<Resource> for admin::Resource {
 impl Phase {
     /// True for the phases after which nothing changes any more.
     pub fn is_terminal(self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::Aborted | Self::Failed | Self::RetryableFailed
-        )
+        matches!(self, Self::Succeeded | Self::Aborted | Self::Failed | Self::RetryableFailed)
     }
 
     /// The phase for the name of a backend's state, in any case, by flytekit's

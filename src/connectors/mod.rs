@@ -14,6 +14,9 @@ pub enum BuiltinError {
     /// Two connectors claim one task type.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The webhook connector's settings make no HTTP client.
+    #[error(transparent)]
+    Webhook(#[from] webhook::UserAgentError),
 }
 
 /// Every built-in connector, in the order in which pyflyte lists them.
@@ -22,8 +25,7 @@ pub enum BuiltinError {
 /// If one of them cannot be made from its settings.
 pub fn builtin(config: &Config) -> Result<ConnectorRegistry, BuiltinError> {
     let registry = ConnectorRegistry::new();
-    registry.register(Connector::from_async(sensor::SensorEngine::new(
-        &config.sensor,
-    )))?;
+    registry.register(Connector::from_async(sensor::SensorEngine::new(&config.sensor)))?;
+    registry.register(Connector::from_sync(webhook::WebhookConnector::new(&config.webhook)?))?;
     Ok(registry)
 }

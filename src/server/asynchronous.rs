@@ -37,9 +37,10 @@ impl AsyncAgentService for AsyncHandlers {
         request: Request<CreateTaskRequest>,
     ) -> Result<Response<CreateTaskResponse>, Status> {
         let request = request.into_inner();
-        let (task_type, version) = request.template.as_ref().map_or(("", 0), |template| {
-            (&template.r#type, template.task_type_version)
-        });
+        let (task_type, version) = request
+            .template
+            .as_ref()
+            .map_or(("", 0), |template| (&template.r#type, template.task_type_version));
         let category = TaskCategory::new(task_type, version);
         let meter = Meter::begin(&self.0, Operation::Create, task_type, &category);
         meter.input_bytes(request.inputs.as_ref().map_or(0, Message::encoded_len));
@@ -60,9 +61,7 @@ impl AsyncAgentService for AsyncHandlers {
         );
         let meter = Meter::begin(&self.0, Operation::Get, &query.task_type, &query.category);
         let resource = meter.count(self.0.get(query)).await?;
-        Ok(Response::new(GetTaskResponse {
-            resource: Some(resource),
-        }))
+        Ok(Response::new(GetTaskResponse { resource: Some(resource) }))
     }
 
     async fn delete_task(
@@ -76,12 +75,7 @@ impl AsyncAgentService for AsyncHandlers {
             request.task_type,
             request.resource_meta,
         );
-        let meter = Meter::begin(
-            &self.0,
-            Operation::Delete,
-            &query.task_type,
-            &query.category,
-        );
+        let meter = Meter::begin(&self.0, Operation::Delete, &query.task_type, &query.category);
         meter.count(self.0.delete(query)).await?;
         Ok(Response::new(DeleteTaskResponse {}))
     }
@@ -115,24 +109,15 @@ impl AsyncAgentService for AsyncHandlers {
         request: Request<GetTaskLogsRequest>,
     ) -> Result<Response<Self::GetTaskLogsStream>, Status> {
         let (metadata, _, request) = request.into_parts();
-        let what = LogQuery {
-            lines: request.lines,
-            token: request.token,
-        };
+        let what = LogQuery { lines: request.lines, token: request.token };
         let query = caller::query(
             &metadata,
             request.task_category,
             request.task_type,
             request.resource_meta,
         );
-        let pages = self
-            .0
-            .logs(query, what)
-            .await
-            .map_err(|error| status(&error))?;
-        Ok(Response::new(Box::pin(
-            pages.flat_map(|page| futures::stream::iter(responses(page))),
-        )))
+        let pages = self.0.logs(query, what).await.map_err(|error| status(&error))?;
+        Ok(Response::new(Box::pin(pages.flat_map(|page| futures::stream::iter(responses(page))))))
     }
 }
 
@@ -161,16 +146,10 @@ fn time(
     timestamp: Option<prost_types::Timestamp>,
 ) -> Result<Option<SystemTime>, Status> {
     let invalid = |error| Status::invalid_argument(format!("{field} is not a time: {error}"));
-    timestamp
-        .map(SystemTime::try_from)
-        .transpose()
-        .map_err(invalid)
+    timestamp.map(SystemTime::try_from).transpose().map_err(invalid)
 }
 
 fn step(duration: Option<prost_types::Duration>) -> Result<Option<Duration>, Status> {
     let invalid = |error| Status::invalid_argument(format!("step is not a duration: {error}"));
-    duration
-        .map(Duration::try_from)
-        .transpose()
-        .map_err(invalid)
+    duration.map(Duration::try_from).transpose().map_err(invalid)
 }

@@ -33,20 +33,11 @@ pub(super) fn bind(
         }
         _ => Err(error),
     });
-    result.map_err(|source| BindError {
-        address,
-        purpose,
-        setting,
-        source,
-    })
+    result.map_err(|source| BindError { address, purpose, setting, source })
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
@@ -61,8 +52,6 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 fn is_unsupported(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     // EAFNOSUPPORT has no kind of its own.
-    matches!(
-        error.kind(),
-        ErrorKind::Unsupported | ErrorKind::AddrNotAvailable
-    ) || error.raw_os_error() == Some(97)
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::AddrNotAvailable)
+        || error.raw_os_error() == Some(97)
 }

@@ -24,9 +24,7 @@ impl AgentMetadataService for MetadataHandlers {
         let name = request.into_inner().name;
         match self.0.agent(&name) {
             Some(agent) => Ok(Response::new(GetAgentResponse { agent: Some(agent) })),
-            None => Err(Status::not_found(format!(
-                "Cannot find connector for name: {name}."
-            ))),
+            None => Err(Status::not_found(format!("Cannot find connector for name: {name}."))),
         }
     }
 

@@ -13,10 +13,7 @@ use axum::{
 use crate::telemetry::Metrics;
 
 pub(super) fn router(metrics: Arc<Metrics>) -> Router {
-    Router::new()
-        .route("/metrics", get(scrape))
-        .route("/", get(scrape))
-        .with_state(metrics)
+    Router::new().route("/metrics", get(scrape)).route("/", get(scrape)).with_state(metrics)
 }
 
 async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {

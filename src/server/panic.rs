@@ -18,9 +18,6 @@ pub(super) fn layer() -> Layer {
 fn answer(panic: Box<dyn Any + Send>) -> http::Response<Body> {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
-    error!(
-        message = message.unwrap_or("without a message"),
-        "a request handler panicked"
-    );
+    error!(message = message.unwrap_or("without a message"), "a request handler panicked");
     Status::internal("the request handler panicked; the service goes on").into_http()
 }

@@ -173,9 +173,7 @@ fn router(
             SyncAgentServiceServer::new(SyncHandlers(tasks.clone()))
                 .max_decoding_message_size(largest),
         )
-        .add_service(AgentMetadataServiceServer::new(MetadataHandlers(
-            connectors,
-        )))
+        .add_service(AgentMetadataServiceServer::new(MetadataHandlers(connectors)))
         .add_service(reflection().build_v1()?)
         // grpcurl before 1.8.8 asks for the older version.
         .add_service(reflection().build_v1alpha()?))

@@ -36,9 +36,7 @@ impl SyncAgentService for SyncHandlers {
         let meter = Meter::begin(&self.0, Operation::Do, &category.name, &category);
         let resource = meter.count(self.execute(header, &category, parts)).await?;
         Ok(Response::new(once(Ok(ExecuteTaskSyncResponse {
-            res: Some(Res::Header(ExecuteTaskSyncResponseHeader {
-                resource: Some(resource),
-            })),
+            res: Some(Res::Header(ExecuteTaskSyncResponseHeader { resource: Some(resource) })),
         }))))
     }
 }

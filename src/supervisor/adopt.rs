@@ -34,11 +34,7 @@ struct Found {
 impl Shared {
     /// The task of this handle. One that this process does not know is adopted.
     pub(super) fn find(self: &Arc<Self>, query: &TaskQuery) -> Result<Arc<TaskEntry>, TaskError> {
-        let TaskQuery {
-            category,
-            resource_meta,
-            ..
-        } = query;
+        let TaskQuery { category, resource_meta, .. } = query;
         let key = self.index.key(category, resource_meta);
         if let Some(entry) = self.index.by_handle(key) {
             return Ok(entry);
@@ -61,11 +57,7 @@ impl Shared {
         resource_meta: &Bytes,
         found: Found,
     ) -> Result<Arc<TaskEntry>, TaskError> {
-        let links = found
-            .job
-            .as_ref()
-            .map(|job| job.log_links())
-            .unwrap_or_default();
+        let links = found.job.as_ref().map(|job| job.log_links()).unwrap_or_default();
         let running = Snapshot::unpolled(Phase::Running, links);
         let snapshot = match &found.job {
             Some(_) => running,
@@ -73,12 +65,8 @@ impl Shared {
         };
         let handle = found.handle;
         let entry = Arc::new(TaskEntry::new(NewEntry {
-            id: handle
-                .as_ref()
-                .map_or_else(|| self.world.task_id(), |handle| handle.task_id),
-            created: handle
-                .as_ref()
-                .map_or_else(|| self.world.now(), |handle| handle.created),
+            id: handle.as_ref().map_or_else(|| self.world.task_id(), |handle| handle.task_id),
+            created: handle.as_ref().map_or_else(|| self.world.now(), |handle| handle.created),
             deadline: handle.as_ref().and_then(|handle| handle.deadline),
             create_key: handle.as_ref().and_then(|handle| handle.create_key),
             execution: handle.and_then(|handle| handle.execution),
@@ -93,10 +81,7 @@ impl Shared {
         entry.set_handle(key, resource_meta.clone());
         entry.count_phase(entry.snapshot().phase);
         entry.desk().creation = Some(Ok(()));
-        entry
-            .desk()
-            .history
-            .record(self.world.now(), Event::Adopted);
+        entry.desk().history.record(self.world.now(), Event::Adopted);
         entry.metrics.adopted();
         info!(
             task_id = %entry.id, task_type = entry.category.name,
@@ -112,16 +97,11 @@ fn decode(
     connector: &Connector,
     resource_meta: &Bytes,
 ) -> Result<Found, TaskError> {
-    let handle = Handle::decode(resource_meta).map_err(|source| TaskError::BadHandle {
-        task_type: category.name.clone(),
-        source,
-    })?;
+    let handle = Handle::decode(resource_meta)
+        .map_err(|source| TaskError::BadHandle { task_type: category.name.clone(), source })?;
     let Some(handle) = handle else {
         let job = decode_meta(category, connector, resource_meta)?;
-        return Ok(Found {
-            handle: None,
-            job: Some(job),
-        });
+        return Ok(Found { handle: None, job: Some(job) });
     };
     if handle.connector != connector.name() || handle.sync != connector.is_sync() {
         return Err(TaskError::OtherConnector {
@@ -134,10 +114,7 @@ fn decode(
         true => None,
         false => Some(decode_meta(category, connector, &handle.meta)?),
     };
-    Ok(Found {
-        handle: Some(handle),
-        job,
-    })
+    Ok(Found { handle: Some(handle), job })
 }
 
 fn decode_meta(

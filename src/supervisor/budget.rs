@@ -23,8 +23,7 @@ impl RestartBudget {
     /// Takes one restart: the pause before it, or `None` if the budget is
     /// spent.
     pub(super) fn take(&mut self, now: Instant, polls: usize) -> Option<Duration> {
-        self.spent
-            .retain(|(at, before)| now - *at < WINDOW || polls - before <= WINDOW_POLLS);
+        self.spent.retain(|(at, before)| now - *at < WINDOW || polls - before <= WINDOW_POLLS);
         if self.spent.len() >= RESTARTS {
             return None;
         }

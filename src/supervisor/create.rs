@@ -43,10 +43,7 @@ impl Tasks {
         let template = request.template.unwrap_or_default();
         let category = TaskCategory::new(&template.r#type, template.task_type_version);
         let connector = shared.connector(&category, &category.name)?;
-        let key = create_key(
-            request.task_execution_metadata.as_ref(),
-            &request.output_prefix,
-        );
+        let key = create_key(request.task_execution_metadata.as_ref(), &request.output_prefix);
         let request = TaskRequest {
             template,
             inputs: request.inputs,
@@ -82,13 +79,7 @@ impl Shared {
 
         entry.count_phase(Phase::Initializing);
         if let Connector::Sync(connector) = &entry.connector {
-            self.bind_sync(
-                &entry,
-                SyncJob {
-                    connector: connector.clone(),
-                    request,
-                },
-            );
+            self.bind_sync(&entry, SyncJob { connector: connector.clone(), request });
         } else {
             entry.desk().request = Some(request);
         }
@@ -103,9 +94,7 @@ impl Shared {
         entry.set_job(Arc::new(job));
         entry.set_handle(key, handle);
         // The handle has a new id in it, so the index cannot have it yet.
-        let _ = self
-            .index
-            .by_handle_or(key, || Ok::<_, TaskError>(entry.clone()));
+        let _ = self.index.by_handle_or(key, || Ok::<_, TaskError>(entry.clone()));
         let mut desk = entry.desk();
         desk.history.record(self.world.now(), Event::Created);
         desk.creation = Some(Ok(()));
@@ -142,9 +131,7 @@ impl Shared {
         let timeout = request.template.metadata.as_ref()?.timeout?;
         let timeout = Duration::try_from(timeout).ok()?;
         // flytekit writes 0 where there is no timeout.
-        (!timeout.is_zero())
-            .then(|| created.checked_add(timeout))
-            .flatten()
+        (!timeout.is_zero()).then(|| created.checked_add(timeout)).flatten()
     }
 
     fn admit(&self) -> Result<(), TaskError> {
@@ -200,10 +187,7 @@ mod tests {
     #[test]
     fn without_an_id_or_a_prefix_there_is_no_key() {
         assert_eq!(create_key(None, "s3://b"), None);
-        assert_eq!(
-            create_key(Some(&TaskExecutionMetadata::default()), "s3://b"),
-            None
-        );
+        assert_eq!(create_key(Some(&TaskExecutionMetadata::default()), "s3://b"), None);
         assert_eq!(create_key(Some(&metadata(0)), ""), None);
     }
 }

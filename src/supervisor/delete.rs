@@ -94,11 +94,7 @@ fn answer(entry: &TaskEntry) -> Option<Answer> {
 }
 
 fn refused(entry: &TaskEntry, error: ConnectorError) -> TaskError {
-    TaskError::Connector {
-        operation: "delete",
-        task_type: entry.category.name.clone(),
-        error,
-    }
+    TaskError::Connector { operation: "delete", task_type: entry.category.name.clone(), error }
 }
 
 /// The backend has not confirmed in time; the actor goes on.
@@ -112,10 +108,7 @@ fn still_deleting(entry: &TaskEntry) -> Result<(), TaskError> {
         |error| error.message().to_owned(),
     );
     if since.elapsed() < PATIENCE_OF_CALLERS {
-        return Err(TaskError::StillDeleting {
-            task_type: entry.category.name.clone(),
-            cause,
-        });
+        return Err(TaskError::StillDeleting { task_type: entry.category.name.clone(), cause });
     }
     warn!(
         task_id = %entry.id, task_type = entry.category.name,

@@ -87,11 +87,7 @@ pub(super) enum Deletion {
     #[default]
     None,
     /// The actor tries until the backend confirms.
-    Wanted {
-        since: Instant,
-        attempts: u32,
-        last: Option<ConnectorError>,
-    },
+    Wanted { since: Instant, attempts: u32, last: Option<ConnectorError> },
     /// The backend refused for good; the next Delete tries again.
     Refused(ConnectorError),
     /// The backend confirmed, at this time.
@@ -250,36 +246,27 @@ impl TaskEntry {
 
     /// How long nobody has asked about the task.
     pub(super) fn unasked_for(&self) -> Duration {
-        Duration::from_millis(
-            self.age_ms()
-                .saturating_sub(self.asked.load(Ordering::Relaxed)),
-        )
+        Duration::from_millis(self.age_ms().saturating_sub(self.asked.load(Ordering::Relaxed)))
     }
 
     /// Notes that a caller was told the terminal phase.
     pub(super) fn tell_end(&self) {
         let told = self.age_ms() + 1;
         // Only the first time counts, so a failed exchange is what is wanted.
-        let _ = self
-            .told
-            .compare_exchange(0, told, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.told.compare_exchange(0, told, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// How long ago a caller was told the terminal phase.
     pub(super) fn told_for(&self) -> Option<Duration> {
         match self.told.load(Ordering::Relaxed) {
             0 => None,
-            told => Some(Duration::from_millis(
-                self.age_ms().saturating_sub(told - 1),
-            )),
+            told => Some(Duration::from_millis(self.age_ms().saturating_sub(told - 1))),
         }
     }
 
     /// The name of the execution, for log lines.
     pub(super) fn execution_name(&self) -> &str {
-        self.execution
-            .as_ref()
-            .map_or("", |execution| &execution.name)
+        self.execution.as_ref().map_or("", |execution| &execution.name)
     }
 
     /// The envelope around a connector's meta.
@@ -316,11 +303,7 @@ impl Deletion {
     /// Asks for the delete, unless one is under way or done.
     pub(super) fn want(&mut self) {
         if matches!(self, Self::None | Self::Refused(_)) {
-            *self = Self::Wanted {
-                since: Instant::now(),
-                attempts: 0,
-                last: None,
-            };
+            *self = Self::Wanted { since: Instant::now(), attempts: 0, last: None };
         }
     }
 

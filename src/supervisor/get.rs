@@ -42,10 +42,7 @@ impl Tasks {
         } else if !snapshot.is_settled() {
             let settled = |entry: &TaskEntry| Some(entry.snapshot()).filter(|s| s.is_settled());
             let limit = self.get_limit(&query);
-            snapshot = entry
-                .wait_for(limit, settled)
-                .await
-                .unwrap_or_else(|| entry.snapshot());
+            snapshot = entry.wait_for(limit, settled).await.unwrap_or_else(|| entry.snapshot());
         }
         if snapshot.phase.is_terminal() {
             entry.tell_end();
@@ -71,9 +68,7 @@ impl Tasks {
     fn get_limit(&self, query: &TaskQuery) -> Instant {
         let now = Instant::now();
         let wait = self.0.settings.get_wait;
-        let given = query
-            .deadline
-            .map(|deadline| deadline.saturating_duration_since(now) / 2);
+        let given = query.deadline.map(|deadline| deadline.saturating_duration_since(now) / 2);
         now + given.map_or(wait, |given| wait.min(given))
     }
 }

@@ -28,11 +28,7 @@ pub(super) enum Event {
     /// Polls found the job in this phase; repeats count up.
     Polled { phase: Phase, times: u32 },
     /// A poll failed; repeats of the same cause count up.
-    PollFailed {
-        class: ErrorClass,
-        cause: Box<str>,
-        times: u32,
-    },
+    PollFailed { class: ErrorClass, cause: Box<str>, times: u32 },
     /// The actor stopped and was started again.
     Restarted { cause: Box<str> },
     /// The task reached a terminal phase.
@@ -109,22 +105,13 @@ impl History {
         };
         let skip = usize::try_from(from.saturating_sub(self.forgotten)).unwrap_or(usize::MAX);
         let take = usize::try_from(lines).unwrap_or(usize::MAX);
-        let structured_lines: Vec<LogLine> = self
-            .events
-            .iter()
-            .skip(skip)
-            .take(take)
-            .map(|(at, event)| event.line(*at))
-            .collect();
+        let structured_lines: Vec<LogLine> =
+            self.events.iter().skip(skip).take(take).map(|(at, event)| event.line(*at)).collect();
         let next = from.max(self.forgotten) + structured_lines.len() as u64;
         let more = next < self.forgotten + self.events.len() as u64;
         Ok(LogPage {
             structured_lines,
-            token: if more {
-                next.to_string()
-            } else {
-                String::new()
-            },
+            token: if more { next.to_string() } else { String::new() },
             ..LogPage::default()
         })
     }
@@ -172,11 +159,7 @@ impl Event {
             Self::Polled { phase, times: n } => {
                 format!("polled{}: {}", times(n), phase.as_str_name())
             }
-            Self::PollFailed {
-                class,
-                cause,
-                times: n,
-            } => {
+            Self::PollFailed { class, cause, times: n } => {
                 format!("poll failed{}, {}: {cause}", times(n), class.as_str())
             }
             Self::Restarted { cause } => format!("restarted: {cause}"),
@@ -200,10 +183,7 @@ mod tests {
     use super::*;
 
     fn messages(page: &LogPage) -> Vec<&str> {
-        page.structured_lines
-            .iter()
-            .map(|line| line.message.as_str())
-            .collect()
+        page.structured_lines.iter().map(|line| line.message.as_str()).collect()
     }
 
     fn at(second: u64) -> SystemTime {
@@ -215,13 +195,7 @@ mod tests {
         let mut history = History::default();
         history.record(at(1), Event::Created);
         for second in 2..5 {
-            history.record(
-                at(second),
-                Event::Polled {
-                    phase: Phase::Running,
-                    times: 1,
-                },
-            );
+            history.record(at(second), Event::Polled { phase: Phase::Running, times: 1 });
         }
         let page = history.page(0, "").expect("a page");
         assert_eq!(messages(&page), ["created", "polled (3 times): RUNNING"]);
@@ -232,9 +206,7 @@ mod tests {
     #[test]
     fn pages_follow_by_token_also_after_old_lines_were_forgotten() {
         let mut history = History::default();
-        let event = |n: usize| Event::Restarted {
-            cause: n.to_string().into(),
-        };
+        let event = |n: usize| Event::Restarted { cause: n.to_string().into() };
         for n in 0..3 {
             history.record(at(0), event(n));
         }
@@ -251,9 +223,7 @@ mod tests {
 
     #[test]
     fn a_token_from_elsewhere_is_an_error_that_names_it() {
-        let error = History::default()
-            .page(0, "next")
-            .expect_err("no such token");
+        let error = History::default().page(0, "next").expect_err("no such token");
         assert!(error.to_string().contains("\"next\""), "{error}");
     }
 }

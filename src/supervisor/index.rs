@@ -80,8 +80,7 @@ impl Index {
     /// Lets a later Create under the entry's key start a new task.
     pub(super) fn release_create(&self, entry: &Arc<TaskEntry>) {
         if let Some(key) = &entry.create_key {
-            self.by_create
-                .remove_if(key, |_, held| Arc::ptr_eq(held, entry));
+            self.by_create.remove_if(key, |_, held| Arc::ptr_eq(held, entry));
         }
     }
 
@@ -97,8 +96,7 @@ impl Index {
     /// Forgets an entry that its actor is leaving.
     pub(super) fn remove(&self, entry: &Arc<TaskEntry>) {
         if let Some(key) = entry.key() {
-            self.by_handle
-                .remove_if(&key, |_, held| Arc::ptr_eq(held, entry));
+            self.by_handle.remove_if(&key, |_, held| Arc::ptr_eq(held, entry));
         }
         self.release_create(entry);
     }

@@ -25,10 +25,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// The task's own measurements: a name, and what a poll adds to it.
 const MEASUREMENTS: [(&str, fn(&PollSample) -> f64); 3] = [
     ("polls", |_| 1.0),
-    (
-        "poll_failures",
-        |poll| if poll.succeeded { 0.0 } else { 1.0 },
-    ),
+    ("poll_failures", |poll| if poll.succeeded { 0.0 } else { 1.0 }),
     ("poll_latency_seconds", |poll| poll.took.as_secs_f64()),
 ];
 
@@ -64,9 +61,7 @@ impl Tasks {
         let entry = self.0.find(&query)?;
         entry.touch();
         let asked = what.clone();
-        let read = self.read(&entry, "get_metrics", |reply| {
-            TaskMsg::Metrics(asked, reply)
-        });
+        let read = self.read(&entry, "get_metrics", |reply| TaskMsg::Metrics(asked, reply));
         if let Some(results) = read.await? {
             return Ok(results);
         }
@@ -90,16 +85,10 @@ impl Tasks {
         let task_type = || entry.category.name.clone();
         match outcome.into_result(operation) {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => Err(TaskError::Connector {
-                operation,
-                task_type: task_type(),
-                error,
-            }),
-            Err(cause) => Err(TaskError::Fault {
-                operation,
-                task_type: task_type(),
-                cause,
-            }),
+            Ok(Err(error)) => {
+                Err(TaskError::Connector { operation, task_type: task_type(), error })
+            }
+            Err(cause) => Err(TaskError::Fault { operation, task_type: task_type(), cause }),
         }
     }
 }
@@ -111,10 +100,7 @@ fn own_measurements(
     let known = || MEASUREMENTS.map(|(name, _)| name).join(", ");
     let unknown = |asked: &&String| !MEASUREMENTS.iter().any(|(name, _)| name == asked);
     if let Some(asked) = query.queries.iter().find(unknown) {
-        return Err(TaskError::UnknownMetric {
-            asked: asked.clone(),
-            known: known(),
-        });
+        return Err(TaskError::UnknownMetric { asked: asked.clone(), known: known() });
     }
     let start = query.start.unwrap_or(UNIX_EPOCH);
     let in_range =
@@ -131,10 +117,7 @@ fn own_measurements(
         .filter(|(name, _)| asked(name))
         .map(|(name, value)| ExecutionMetricResult {
             metric: (*name).to_owned(),
-            data: Some(matrix(
-                name,
-                polls.iter().map(|poll| (poll.at, value(poll))),
-            )),
+            data: Some(matrix(name, polls.iter().map(|poll| (poll.at, value(poll))))),
         })
         .collect())
 }
@@ -142,10 +125,7 @@ fn own_measurements(
 /// One series as Prometheus writes the result of a range query.
 fn matrix(name: &str, points: impl Iterator<Item = (SystemTime, f64)>) -> Struct {
     let values = points.map(|(at, value)| {
-        let at = at
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
+        let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         list([Kind::NumberValue(at), Kind::StringValue(value.to_string())])
     });
     let metric = object([("__name__", Kind::StringValue(name.to_owned()))]);
@@ -161,14 +141,10 @@ fn matrix(name: &str, points: impl Iterator<Item = (SystemTime, f64)>) -> Struct
 
 fn object<const N: usize>(fields: [(&str, Kind); N]) -> Struct {
     let field = |(name, kind): (&str, Kind)| (name.to_owned(), Value { kind: Some(kind) });
-    Struct {
-        fields: fields.into_iter().map(field).collect(),
-    }
+    Struct { fields: fields.into_iter().map(field).collect() }
 }
 
 fn list(kinds: impl IntoIterator<Item = Kind>) -> Kind {
     let value = |kind| Value { kind: Some(kind) };
-    Kind::ListValue(ListValue {
-        values: kinds.into_iter().map(value).collect(),
-    })
+    Kind::ListValue(ListValue { values: kinds.into_iter().map(value).collect() })
 }

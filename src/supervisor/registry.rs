@@ -81,10 +81,7 @@ impl From<ActorProcessingErr> for Exit {
             Some(_) => "connector_panic",
             None => "actor_panic",
         };
-        Self {
-            label,
-            cause: error.to_string(),
-        }
+        Self { label, cause: error.to_string() }
     }
 }
 
@@ -102,10 +99,7 @@ fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry
     let pause = entry.change(|desk| {
         let cause = exit.cause.as_str().into();
         desk.history.record(at, Event::Restarted { cause });
-        let polls = desk
-            .schedule
-            .as_ref()
-            .map_or(0, |schedule| schedule.polls());
+        let polls = desk.schedule.as_ref().map_or(0, |schedule| schedule.polls());
         desk.restarts.take(Instant::now(), polls)
     });
     let pause = pause.unwrap_or_else(|| {

@@ -40,13 +40,7 @@ pub(super) struct Schedule {
 impl Schedule {
     /// A schedule whose patience begins now.
     pub(super) fn new(policy: PollPolicy, now: Instant) -> Self {
-        Self {
-            policy,
-            polls: 0,
-            failures_in_a_row: 0,
-            last_success: now,
-            refused: None,
-        }
+        Self { policy, polls: 0, failures_in_a_row: 0, last_success: now, refused: None }
     }
 
     /// Polls that are over, successful or not.
@@ -80,9 +74,7 @@ impl Schedule {
             return Verdict::End(phase);
         }
         let doublings = (self.failures_in_a_row - 1).min(16);
-        let backoff = pause
-            .saturating_mul(1 << doublings)
-            .min(self.policy.max_backoff);
+        let backoff = pause.saturating_mul(1 << doublings).min(self.policy.max_backoff);
         let pause = self.jittered(backoff, roll);
         let asked = error.retry_after().unwrap_or_default();
         // A backend that asks for a longer pause than we would ever go on for
@@ -153,9 +145,7 @@ mod tests {
     async fn the_first_polls_follow_quickly_then_every_ten_seconds() {
         let now = Instant::now();
         let mut schedule = schedule(now);
-        let pauses: Vec<u64> = (0..5)
-            .map(|_| schedule.succeeded(now, MIDDLE).as_secs())
-            .collect();
+        let pauses: Vec<u64> = (0..5).map(|_| schedule.succeeded(now, MIDDLE).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 10, 10]);
     }
 
@@ -172,9 +162,8 @@ mod tests {
         let now = Instant::now();
         let mut schedule = schedule(now);
         let error = ConnectorError::transient("503");
-        let pauses: Vec<u64> = (0..6)
-            .map(|_| secs(schedule.failed(&error, PATIENCE, now, MIDDLE)))
-            .collect();
+        let pauses: Vec<u64> =
+            (0..6).map(|_| secs(schedule.failed(&error, PATIENCE, now, MIDDLE))).collect();
         assert_eq!(pauses, [1, 4, 16, 80, 120, 120]);
         assert_eq!(schedule.succeeded(now, MIDDLE).as_secs(), 10);
         assert_eq!(secs(schedule.failed(&error, PATIENCE, now, MIDDLE)), 10);

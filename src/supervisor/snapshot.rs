@@ -28,10 +28,7 @@ impl Snapshot {
         phase: Phase,
         log_links: Vec<crate::wire::flyteidl::core::TaskLog>,
     ) -> Self {
-        let resource = Resource {
-            log_links,
-            ..Resource::new(phase)
-        };
+        let resource = Resource { log_links, ..Resource::new(phase) };
         Self {
             resource: resource.into(),
             phase,

@@ -109,9 +109,7 @@ impl Shared {
             .map_err(|_| TaskError::Stopping)?;
         self.index.set_actor(actor.get_id(), entry);
         entry.desk().actor = Some(actor.clone());
-        actor
-            .send_message(TaskMsg::Start)
-            .map_err(|_| TaskError::Stopping)
+        actor.send_message(TaskMsg::Start).map_err(|_| TaskError::Stopping)
     }
 
     /// The patience that the settings ask of a schedule.

@@ -41,11 +41,7 @@ mod tests {
             assert_eq!(types.label(&name, false), name);
         }
         assert_eq!(types.label("one-more", false), OTHER);
-        assert_eq!(
-            types.label("type-0", false),
-            "type-0",
-            "has its value already"
-        );
+        assert_eq!(types.label("type-0", false), "type-0", "has its value already");
         assert_eq!(types.label("sensor", true), "sensor");
     }
 }

@@ -74,10 +74,7 @@ impl Metrics {
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
-            register(
-                &registry,
-                IntCounterVec::new(Opts::new(name, help), labels)?,
-            )
+            register(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
         };
         let summary = |name: &str, help: &str, labels: &[&str]| {
             register(&registry, SummaryVec::new(name, help, labels)?)
@@ -210,9 +207,7 @@ fn register<C: Collector + Clone + 'static>(
 /// `process_*`: memory, CPU time, file descriptors, start; on Linux only.
 fn register_process(registry: &Registry) -> prometheus::Result<()> {
     #[cfg(target_os = "linux")]
-    registry.register(Box::new(
-        prometheus::process_collector::ProcessCollector::for_self(),
-    ))?;
+    registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     #[cfg(not(target_os = "linux"))]
     let _ = registry;
     Ok(())
@@ -250,8 +245,7 @@ impl RequestMetrics {
     pub fn succeeded(&self, operation: Operation) {
         self.success[operation as usize]
             .get_or_init(|| {
-                self.success_family
-                    .with_label_values(&[self.label.as_str(), operation.as_str()])
+                self.success_family.with_label_values(&[self.label.as_str(), operation.as_str()])
             })
             .inc();
     }
@@ -268,8 +262,7 @@ impl RequestMetrics {
     pub fn took(&self, operation: Operation, since: Instant) {
         self.latency[operation as usize]
             .get_or_init(|| {
-                self.latency_family
-                    .with_label_values(&[&self.label, operation.as_str()])
+                self.latency_family.with_label_values(&[&self.label, operation.as_str()])
             })
             .observe(since.elapsed().as_secs_f64());
     }

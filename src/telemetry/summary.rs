@@ -34,10 +34,7 @@ impl SummaryVec {
     pub(super) fn new(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<Self> {
         let labels = labels.iter().map(ToString::to_string).collect();
         let desc = Desc::new(name.to_owned(), help.to_owned(), labels, HashMap::new())?;
-        Ok(Self {
-            desc: Arc::new(desc),
-            children: Arc::default(),
-        })
+        Ok(Self { desc: Arc::new(desc), children: Arc::default() })
     }
 
     /// The summary for these label values, made on its first use.
@@ -53,9 +50,7 @@ impl Summary {
     pub(super) fn observe(&self, value: f64) {
         let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
         // The closure never returns `None`, so there is no failure to look at.
-        let _ = self
-            .sum
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -66,11 +61,8 @@ impl Collector for SummaryVec {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let metrics: Vec<Metric> = self
-            .children
-            .iter()
-            .map(|child| self.metric(child.key(), child.value()))
-            .collect();
+        let metrics: Vec<Metric> =
+            self.children.iter().map(|child| self.metric(child.key(), child.value())).collect();
         if metrics.is_empty() {
             return Vec::new();
         }
@@ -89,16 +81,17 @@ impl SummaryVec {
         data.set_sample_count(summary.count.load(Ordering::Relaxed));
         data.set_sample_sum(f64::from_bits(summary.sum.load(Ordering::Relaxed)));
         let labels = self.desc.variable_labels.iter().zip(values);
-        let mut metric = Metric::from_label(
-            labels
-                .map(|(name, value)| {
-                    let mut pair = LabelPair::default();
-                    pair.set_name(name.clone());
-                    pair.set_value(value.clone());
-                    pair
-                })
-                .collect(),
-        );
+        let mut labels: Vec<LabelPair> = labels
+            .map(|(name, value)| {
+                let mut pair = LabelPair::default();
+                pair.set_name(name.clone());
+                pair.set_value(value.clone());
+                pair
+            })
+            .collect();
+        // In the order of the other metrics' labels.
+        labels.sort_by(|one, other| one.name().cmp(other.name()));
+        let mut metric = Metric::from_label(labels);
         metric.set_summary(data);
         metric
     }

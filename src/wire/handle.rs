@@ -231,25 +231,16 @@ mod tests {
     fn damaged_bytes_are_an_error_that_says_so() {
         let whole = handle().encode();
         let truncated = Handle::decode(&whole[..whole.len() - 9]);
-        assert!(
-            matches!(truncated, Err(HandleError::Damaged(_))),
-            "{truncated:?}"
-        );
+        assert!(matches!(truncated, Err(HandleError::Damaged(_))), "{truncated:?}");
         let empty = Handle::decode(MAGIC);
         assert_eq!(empty, Err(HandleError::Version(0)));
         let long = vec![0; MAX_LEN + 1];
-        assert_eq!(
-            Handle::decode(&long),
-            Err(HandleError::TooLong(MAX_LEN + 1))
-        );
+        assert_eq!(Handle::decode(&long), Err(HandleError::TooLong(MAX_LEN + 1)));
     }
 
     #[test]
     fn another_version_is_refused_by_its_number() {
-        let newer = v1::Handle {
-            version: 2,
-            ..Default::default()
-        };
+        let newer = v1::Handle { version: 2, ..Default::default() };
         let bytes = [MAGIC, &newer.encode_to_vec()].concat();
         assert_eq!(Handle::decode(&bytes), Err(HandleError::Version(2)));
     }

@@ -12,7 +12,8 @@ fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
 fn load(toml: &str, variables: &[(&str, &str)], flags: &Flags) -> Result<Config, String> {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(toml.as_bytes()).expect("written");
-    Config::load(Some(file.path()), environment(variables), flags).map_err(|error| error.to_string())
+    Config::load(Some(file.path()), environment(variables), flags)
+        .map_err(|error| error.to_string())
 }
 
 #[test]
@@ -35,11 +36,17 @@ fn the_example_file_names_every_setting_with_its_default() {
         .collect();
     load(&uncommented, &[], &Flags::default()).expect("valid with every setting");
     for (section, keys) in [
-        ("server", "host port workers max_message_size max_concurrent_streams keepalive_interval \
-                    keepalive_timeout drain_timeout"),
+        (
+            "server",
+            "host port workers max_message_size max_concurrent_streams keepalive_interval \
+                    keepalive_timeout drain_timeout",
+        ),
         ("metrics", "host port"),
-        ("tasks", "handle max_tasks get_wait delete_wait retention idle_timeout enforce_timeout \
-                   persist_for give_up_after create_limit get_limit delete_limit do_limit"),
+        (
+            "tasks",
+            "handle max_tasks get_wait delete_wait retention idle_timeout enforce_timeout \
+                   persist_for give_up_after create_limit get_limit delete_limit do_limit",
+        ),
         ("polling", "first interval jitter max_backoff"),
         ("sensor", "interval"),
     ] {
@@ -94,7 +101,10 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
         ("[polling]\ninterval = \"5m\"\n", &["polling.max_backoff", "2m", "from \"5m\""]),
         ("[server]\nmax_message_size = \"lots\"\n", &["server.max_message_size", "lots"]),
         ("[server]\nport = 9090\n", &["metrics.port", "9090", "server.port"]),
-        ("[tasks]\nhandle = \"plain\"\nenforce_timeout = true\n", &["tasks.enforce_timeout", "plain"]),
+        (
+            "[tasks]\nhandle = \"plain\"\nenforce_timeout = true\n",
+            &["tasks.enforce_timeout", "plain"],
+        ),
         ("[tasks\n", &["line 1"]),
     ] {
         let error = load(toml, &[], &Flags::default()).expect_err(toml);
@@ -114,9 +124,11 @@ fn a_variable_that_is_no_setting_is_an_error_but_those_of_kubernetes_are_not() {
     ];
     let config = load("", &kubernetes, &Flags::default()).expect("valid");
     assert_eq!(config, Config::default());
-    let error = load("", &[("FLIGHTDECK_RETENTION", "1m")], &Flags::default()).expect_err("no section");
+    let error =
+        load("", &[("FLIGHTDECK_RETENTION", "1m")], &Flags::default()).expect_err("no section");
     assert!(error.contains("FLIGHTDECK_RETENTION"), "{error}");
-    let error = load("", &[("FLIGHTDECK_TASKS__RETANTION", "1m")], &Flags::default()).expect_err("no key");
+    let error =
+        load("", &[("FLIGHTDECK_TASKS__RETANTION", "1m")], &Flags::default()).expect_err("no key");
     assert!(error.contains("retantion"), "{error}");
 }
 

@@ -14,5 +14,14 @@ mod tasks_sync;
 // The services over real gRPC on loopback.
 mod service;
 
+// The wire, held against the table of flyteidl and the requests of flytekit.
+mod wire;
+
+// The webhook connector against a real HTTP server.
+mod webhook;
+
+// The connector of examples/, against the public API.
+mod example;
+
 // The sources of the configuration and their errors.
 mod config;

@@ -46,9 +46,7 @@ use crate::common::{
 
 /// The Create of a `FileSensor`, as flytekit compiles it.
 pub fn file_sensor(path: &Path) -> CreateTaskRequest {
-    let text = |text: &str| Value {
-        kind: Some(Kind::StringValue(text.to_owned())),
-    };
+    let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
     let mut request = anonymous("sensor");
     let template = request.template.get_or_insert_default();
     template.custom = Some(Struct {
@@ -59,9 +57,7 @@ pub fn file_sensor(path: &Path) -> CreateTaskRequest {
         .into(),
     });
     template.interface = Some(TypedInterface {
-        inputs: Some(VariableMap {
-            variables: [("path".to_owned(), Variable::default())].into(),
-        }),
+        inputs: Some(VariableMap { variables: [("path".to_owned(), Variable::default())].into() }),
         outputs: None,
     });
     request.inputs = Some(LiteralMap {

@@ -116,7 +116,7 @@ async fn a_panic_stops_one_actor_which_is_restarted_with_its_state() {
     let other = tasks.create(anonymous("job")).await.expect("a handle");
     tasks.get(query("job", &handle)).await.expect("a state");
     backend.on_get(Does::Panics);
-    sleep(SECOND).await;
+    sleep(SECOND + SECOND / 4).await;
     let resource = tasks.get(query("job", &handle)).await.expect("a state");
     assert_eq!(resource.phase(), Phase::Running);
     assert!(resource.message.contains("the connector has a bug"), "{}", resource.message);

@@ -75,7 +75,7 @@ async fn while_the_backend_fails_a_get_is_the_last_known_state_with_the_cause() 
         ConnectorError::gone("404 from the warehouse"),
     ] {
         backend.on_get(Does::Fails(error.clone()));
-        sleep(Duration::from_secs(15)).await;
+        sleep(Duration::from_secs(130)).await;
         let start = Instant::now();
         let resource = tasks.get(query("job", &handle)).await.expect("a state");
         assert_eq!(resource.phase(), Phase::Running);

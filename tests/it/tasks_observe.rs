@@ -37,12 +37,15 @@ async fn the_log_of_a_task_is_its_history() {
     backend.job_is(Phase::Succeeded);
     sleep(Duration::from_secs(60)).await;
     let (lines, token) = page(&tasks, &handle, LogQuery::default()).await;
-    assert_eq!(lines, [
-        "created",
-        "polled (4 times): RUNNING",
-        "poll failed (2 times), transient: 503",
-        "ended: SUCCEEDED",
-    ]);
+    assert_eq!(
+        lines,
+        [
+            "created",
+            "polled (4 times): RUNNING",
+            "poll failed (2 times), transient: 503",
+            "ended: SUCCEEDED",
+        ]
+    );
     assert_eq!(token, "");
 }
 
@@ -57,7 +60,8 @@ async fn the_log_is_read_in_pages_by_token() {
     let (second, token) = page(&tasks, &handle, of(&token)).await;
     assert_eq!(second, ["polled: RUNNING"]);
     assert_eq!(token, "");
-    let error = tasks.logs(query("job", &handle), of("page-2")).await.err().expect("a token of elsewhere");
+    let error =
+        tasks.logs(query("job", &handle), of("page-2")).await.err().expect("a token of elsewhere");
     assert_eq!(error.code(), Code::InvalidArgument);
 }
 

@@ -54,7 +54,7 @@ async fn the_time_limit_of_a_sync_task_is_a_retryable_failure() {
     let tasks = tasks(&exact(), &backend).await;
     let resource = tasks.execute(header("call"), None).await.expect("an end");
     assert_eq!(resource.phase(), Phase::RetryableFailed);
-    assert!(resource.message.contains("within 1m"), "{}", resource.message);
+    assert!(resource.message.contains("within 5m"), "{}", resource.message);
 }
 
 #[tokio::test(start_paused = true)]

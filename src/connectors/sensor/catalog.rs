@@ -55,11 +55,7 @@ impl Catalog {
     fn find(&self, meta: &SensorMeta) -> Result<&Arc<dyn AnySensor>, ConnectorError> {
         let key = (meta.sensor_module.clone(), meta.sensor_name.clone());
         self.sensors.get(&key).ok_or_else(|| {
-            let known: Vec<_> = self
-                .sensors
-                .keys()
-                .map(|(m, n)| format!("{m}.{n}"))
-                .collect();
+            let known: Vec<_> = self.sensors.keys().map(|(m, n)| format!("{m}.{n}")).collect();
             ConnectorError::invalid(format!(
                 "sensor {}.{} is not built in; there are {}. A Python class of that name runs \
                  in a Python connector service only",

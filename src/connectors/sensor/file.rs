@@ -19,16 +19,12 @@ pub struct FileSensor {
 impl FileSensor {
     /// The sensor under the module that declares its class.
     pub fn new() -> Self {
-        Self {
-            module: "flytekit.sensor.file_sensor",
-        }
+        Self { module: "flytekit.sensor.file_sensor" }
     }
 
     /// The sensor under the package that flytekit exports it from as well.
     pub fn reexported() -> Self {
-        Self {
-            module: "flytekit.sensor",
-        }
+        Self { module: "flytekit.sensor" }
     }
 }
 
@@ -106,9 +102,7 @@ fn local(path: &str) -> Result<PathBuf, ConnectorError> {
             "FileSensor's input path {path:?} has a NUL byte in it, which no file name has"
         )));
     }
-    let stripped = path
-        .strip_prefix("file://")
-        .or_else(|| path.strip_prefix("file:"));
+    let stripped = path.strip_prefix("file://").or_else(|| path.strip_prefix("file:"));
     if let (None, Some((scheme, _))) = (stripped, path.split_once("://")) {
         return Err(ConnectorError::invalid(format!(
             "FileSensor cannot look at {path:?}: this service has no {scheme}:// storage, only \

@@ -37,11 +37,7 @@ impl SensorMeta {
     ) -> Result<Self, ConnectorError> {
         let empty = Struct::default();
         let custom = template.custom.as_ref().unwrap_or(&empty);
-        if let Some(key) = custom
-            .fields
-            .keys()
-            .find(|key| !KEYS.contains(&key.as_str()))
-        {
+        if let Some(key) = custom.fields.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(ConnectorError::invalid(format!(
                 "the template's custom has a key {key:?} that a sensor does not have; there are \
                  {}",
@@ -78,10 +74,8 @@ fn json(value: &ProtoValue) -> Value {
         Some(Kind::NumberValue(value)) => Value::from(*value),
         Some(Kind::StringValue(value)) => Value::from(value.as_str()),
         Some(Kind::ListValue(list)) => list.values.iter().map(json).collect(),
-        Some(Kind::StructValue(fields)) => fields
-            .fields
-            .iter()
-            .map(|(key, value)| (key.clone(), json(value)))
-            .collect(),
+        Some(Kind::StructValue(fields)) => {
+            fields.fields.iter().map(|(key, value)| (key.clone(), json(value))).collect()
+        }
     }
 }

@@ -29,10 +29,7 @@ pub struct SensorEngine {
 impl SensorEngine {
     /// An engine with the built-in sensors.
     pub fn new(settings: &config::Sensor) -> Self {
-        let mut engine = Self {
-            catalog: Catalog::default(),
-            interval: settings.interval,
-        };
+        let mut engine = Self { catalog: Catalog::default(), interval: settings.interval };
         engine.add(FileSensor::new());
         engine.add(FileSensor::reexported());
         engine
@@ -75,10 +72,7 @@ impl AsyncConnector for SensorEngine {
     }
 
     fn poll_policy(&self, configured: PollPolicy) -> PollPolicy {
-        PollPolicy {
-            interval: self.interval.unwrap_or(configured.interval),
-            ..configured
-        }
+        PollPolicy { interval: self.interval.unwrap_or(configured.interval), ..configured }
     }
 }
 

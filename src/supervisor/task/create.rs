@@ -38,9 +38,7 @@ impl TaskState {
     pub(super) fn created(&mut self, outcome: Outcome<Arc<dyn Job>>) {
         self.call = None;
         let created = match outcome.into_result("create") {
-            Ok(Ok(job)) => self
-                .bind(job)
-                .map_err(|error| self.fault(error.to_string())),
+            Ok(Ok(job)) => self.bind(job).map_err(|error| self.fault(error.to_string())),
             Ok(Err(error)) => Err(TaskError::Connector {
                 operation: "create",
                 task_type: self.entry.category.name.clone(),
@@ -96,11 +94,7 @@ impl TaskState {
     }
 
     fn fault(&self, cause: String) -> TaskError {
-        TaskError::Fault {
-            operation: "create",
-            task_type: self.entry.category.name.clone(),
-            cause,
-        }
+        TaskError::Fault { operation: "create", task_type: self.entry.category.name.clone(), cause }
     }
 
     /// The time that is left until the deadline, if one is enforced.

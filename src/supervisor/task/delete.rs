@@ -74,18 +74,10 @@ impl TaskState {
     }
 
     fn not_deleted(&mut self, error: ConnectorError) {
-        self.record(Event::DeleteFailed {
-            cause: error.message().into(),
-            times: 1,
-        });
+        self.record(Event::DeleteFailed { cause: error.message().into(), times: 1 });
         let decided = self.entry.snapshot().decided;
         let mut desk = self.entry.desk();
-        let Deletion::Wanted {
-            since,
-            attempts,
-            last,
-        } = &mut desk.deletion
-        else {
+        let Deletion::Wanted { since, attempts, last } = &mut desk.deletion else {
             return;
         };
         *attempts += 1;
@@ -98,9 +90,7 @@ impl TaskState {
             return self.refused(error);
         }
         warn!(task_id = %self.entry.id, cause = %error, "delete failed, it will be tried again");
-        let backoff = FIRST_PAUSE
-            .saturating_mul(1 << doublings)
-            .min(LONGEST_PAUSE);
+        let backoff = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
         let pause = backoff.mul_f64(0.75 + 0.5 * self.roll());
         let pause = pause.max(error.retry_after().unwrap_or_default().min(LONGEST_PAUSE));
         self.entry.change(|_| ());
@@ -114,8 +104,7 @@ impl TaskState {
             execution = self.entry.execution_name(), %cause,
             "the job cannot be deleted and may go on running"
         );
-        self.entry
-            .change(|desk| desk.deletion = Deletion::Refused(cause));
+        self.entry.change(|desk| desk.deletion = Deletion::Refused(cause));
         if self.entry.snapshot().phase.is_terminal() {
             self.plan_leave();
         } else {

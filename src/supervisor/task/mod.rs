@@ -49,10 +49,7 @@ pub(super) enum TaskMsg {
     /// The connector's log is asked for.
     Logs(LogQuery, RpcReplyPort<Outcome<Option<LogStream>>>),
     /// The connector's measurements are asked for.
-    Metrics(
-        MetricsQuery,
-        RpcReplyPort<Outcome<Option<Vec<ExecutionMetricResult>>>>,
-    ),
+    Metrics(MetricsQuery, RpcReplyPort<Outcome<Option<Vec<ExecutionMetricResult>>>>),
 }
 
 /// A connector's `get` panicked: the actor stops and is started again.

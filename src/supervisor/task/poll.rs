@@ -87,11 +87,7 @@ impl TaskState {
         self.entry.metrics.polled();
         let before = self.entry.snapshot();
         if resource.log_links.is_empty() {
-            resource.log_links = self
-                .entry
-                .job()
-                .map(|job| job.log_links())
-                .unwrap_or_default();
+            resource.log_links = self.entry.job().map(|job| job.log_links()).unwrap_or_default();
         }
         let phase = resource.phase;
         let message = resource.message.as_deref().unwrap_or_default().into();
@@ -114,8 +110,7 @@ impl TaskState {
     fn failed(&mut self, error: ConnectorError) {
         self.note_failure(error.class().as_str(), &error);
         let verdict =
-            self.schedule
-                .failed(&error, self.shared.patience(), Instant::now(), self.roll());
+            self.schedule.failed(&error, self.shared.patience(), Instant::now(), self.roll());
         match verdict {
             // A task that was deleted has no end left to decide.
             Verdict::End(phase) if !self.is_deleted() => self.end(phase, error),
@@ -155,8 +150,7 @@ impl TaskState {
         // A panic counts as a failed poll; what it means is the budget's matter.
         let transient = ConnectorError::transient(cause.clone());
         let (patience, roll) = (self.shared.patience(), self.roll());
-        self.schedule
-            .failed(&transient, patience, Instant::now(), roll);
+        self.schedule.failed(&transient, patience, Instant::now(), roll);
         let schedule = self.schedule.clone();
         self.entry.change(|desk| desk.schedule = Some(schedule));
         Err(ConnectorPanic(cause))
@@ -206,11 +200,7 @@ impl TaskState {
 
     fn sample(&self, took: Duration, succeeded: bool) {
         let at = self.shared.world.now();
-        let sample = PollSample {
-            at: at.checked_sub(took).unwrap_or(at),
-            took,
-            succeeded,
-        };
+        let sample = PollSample { at: at.checked_sub(took).unwrap_or(at), took, succeeded };
         self.entry.desk().history.sample(sample);
     }
 
@@ -223,9 +213,9 @@ impl TaskState {
 /// Propeller reads an unset phase as a retryable failure.
 fn with_phase(resource: Resource) -> Result<Resource, ConnectorError> {
     match resource.phase {
-        Phase::Undefined => Err(ConnectorError::transient(
-            "the connector returned a resource without a phase",
-        )),
+        Phase::Undefined => {
+            Err(ConnectorError::transient("the connector returned a resource without a phase"))
+        }
         _ => Ok(resource),
     }
 }

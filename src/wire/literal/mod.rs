@@ -26,8 +26,13 @@ const MSGPACK: &str = "msgpack";
 pub enum LiteralError {
     /// A literal, scalar or primitive in which nothing is set, or something
     /// that this version of the protocol does not know.
-    #[error("Unknown {0} type: no value that is known is set")]
-    Unset(&'static str),
+    #[error("Unknown {kind} type Flyte Serialized object ({message}):\n")]
+    Unset {
+        /// `literal`, `scalar` or `primitive`.
+        kind: &'static str,
+        /// The name of its message.
+        message: &'static str,
+    },
     /// A date outside the years 1 to 9999, in protobuf's words.
     #[error("Timestamp is not valid: {field} {value} must be in {range}.")]
     Timestamp {
@@ -53,6 +58,16 @@ pub enum LiteralError {
     /// Msgpack of a value that JSON lacks.
     #[error(transparent)]
     Json(#[from] JsonError),
+}
+
+impl LiteralError {
+    const LITERAL: Self = Self::unset("literal", "Literal");
+    const SCALAR: Self = Self::unset("scalar", "Scalar");
+    const PRIMITIVE: Self = Self::unset("primitive", "Primitive");
+
+    const fn unset(kind: &'static str, message: &'static str) -> Self {
+        Self::Unset { kind, message }
+    }
 }
 
 /// A string literal.
@@ -121,9 +136,7 @@ fn primitive(value: primitive::Value) -> Literal {
 
 fn scalar(value: scalar::Value) -> Literal {
     Literal {
-        value: Some(literal::Value::Scalar(Box::new(Scalar {
-            value: Some(value),
-        }))),
+        value: Some(literal::Value::Scalar(Box::new(Scalar { value: Some(value) }))),
         ..Literal::default()
     }
 }
@@ -136,14 +149,9 @@ mod tests {
 
     #[test]
     fn json_comes_back_as_the_value_it_was() {
-        for json in [
-            json!(null),
-            json!(true),
-            json!(-5),
-            json!(2.5),
-            json!("x"),
-            json!([1, [2.0, "y"]]),
-        ] {
+        for json in
+            [json!(null), json!(true), json!(-5), json!(2.5), json!("x"), json!([1, [2.0, "y"]])]
+        {
             let value = to_value(&from_json(&json)).unwrap();
             assert_eq!(value, Value::from(json));
         }

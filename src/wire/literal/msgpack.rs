@@ -47,11 +47,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<Value, MsgpackError> {
                 _ => MsgpackError::Format,
             },
         )?;
-    if bytes.is_empty() {
-        plain(&value)
-    } else {
-        Err(MsgpackError::ExtraData)
-    }
+    if bytes.is_empty() { plain(&value) } else { Err(MsgpackError::ExtraData) }
 }
 
 /// The bytes of a value, as Python's `msgpack.packb` writes them.
@@ -83,7 +79,8 @@ fn plain(value: &ValueRef<'_>) -> Result<Value, MsgpackError> {
                 .collect::<Result<Dict, MsgpackError>>()?,
         ),
         ValueRef::Ext(-1, _) => return Err(MsgpackError::Extension("Timestamp")),
-        ValueRef::Ext(..) => return Err(MsgpackError::Extension("ExtType")),
+        // to Python a pair of its code and its bytes
+        ValueRef::Ext(..) => return Err(MsgpackError::Extension("bytes")),
     })
 }
 
@@ -173,15 +170,9 @@ mod tests {
     #[test]
     fn reads_as_the_text_of_its_json() {
         for (bytes, json) in [
-            (
-                b"\x83\xa1a\x01\xa1b\x02\xa1a\x03".as_slice(),
-                r#"{"a": 3, "b": 2}"#,
-            ),
+            (b"\x83\xa1a\x01\xa1b\x02\xa1a\x03".as_slice(), r#"{"a": 3, "b": 2}"#),
             (b"\xca\x3f\x8c\xcc\xcd", "1.100000023841858"),
-            (
-                b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
-                "18446744073709551615",
-            ),
+            (b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "18446744073709551615"),
             (b"\xd3\x80\0\0\0\0\0\0\0", "-9223372036854775808"),
             (b"\xcb\x7f\xf8\0\0\0\0\0\0", "NaN"),
             (b"\xa3\xc3\xa9\n", r#""\u00e9\n""#),
@@ -199,18 +190,10 @@ mod tests {
             (b"\xdb\xff\xff\xff\xff", "Unpack failed: incomplete input"),
             (b"\x01\x02", "unpack(b) received extra data."),
             (b"\xa2\xff\xfe", "Unpack failed: a string is not UTF-8"),
-            (
-                b"\x81\x01\x02",
-                "int is not allowed for map key when strict_map_key=True",
-            ),
-            (
-                b"\x81\xc0\x02",
-                "NoneType is not allowed for map key when strict_map_key=True",
-            ),
-            (
-                b"\xd6\xff\0\0\0\x01",
-                "Object of type Timestamp is not JSON serializable",
-            ),
+            (b"\x81\x01\x02", "int is not allowed for map key when strict_map_key=True"),
+            (b"\x81\xc0\x02", "NoneType is not allowed for map key when strict_map_key=True"),
+            (b"\xd4\x05x", "Object of type bytes is not JSON serializable"),
+            (b"\xd6\xff\0\0\0\x01", "Object of type Timestamp is not JSON serializable"),
         ] {
             assert_eq!(decode(bytes).unwrap_err().to_string(), text, "{bytes:?}");
         }

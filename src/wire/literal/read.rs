@@ -21,16 +21,12 @@ use crate::wire::python::{Dict, Value, dumps};
 pub fn to_value(literal: &Literal) -> Result<Value, LiteralError> {
     match &literal.value {
         Some(literal::Value::Scalar(scalar)) => scalar_value(scalar),
-        Some(literal::Value::Collection(collection)) => Ok(Value::List(
-            collection
-                .literals
-                .iter()
-                .map(to_value)
-                .collect::<Result<_, _>>()?,
-        )),
+        Some(literal::Value::Collection(collection)) => {
+            Ok(Value::List(collection.literals.iter().map(to_value).collect::<Result<_, _>>()?))
+        }
         Some(literal::Value::Map(map)) => Ok(Value::Dict(map_to_dict(map)?)),
         Some(literal::Value::OffloadedMetadata(metadata)) => Ok(Value::Str(offloaded(metadata))),
-        None => Err(LiteralError::Unset("literal")),
+        None => Err(LiteralError::LITERAL),
     }
 }
 
@@ -49,11 +45,7 @@ pub fn map_to_dict(map: &LiteralMap) -> Result<Dict, LiteralError> {
 /// A protobuf structure, for example a template's `custom`: every number in it
 /// is a float. In the order of the names: the wire keeps no order.
 pub fn struct_to_dict(structure: &Struct) -> Result<Dict, LiteralError> {
-    structure
-        .fields
-        .iter()
-        .map(|(key, value)| Ok((key.clone(), struct_value(value)?)))
-        .collect()
+    structure.fields.iter().map(|(key, value)| Ok((key.clone(), struct_value(value)?))).collect()
 }
 
 fn struct_value(value: &prost_types::Value) -> Result<Value, LiteralError> {
@@ -68,12 +60,9 @@ fn struct_value(value: &prost_types::Value) -> Result<Value, LiteralError> {
         }
         Some(Kind::NumberValue(value)) => Value::Float(*value),
         Some(Kind::StringValue(value)) => Value::Str(value.clone()),
-        Some(Kind::ListValue(list)) => Value::List(
-            list.values
-                .iter()
-                .map(struct_value)
-                .collect::<Result<_, _>>()?,
-        ),
+        Some(Kind::ListValue(list)) => {
+            Value::List(list.values.iter().map(struct_value).collect::<Result<_, _>>()?)
+        }
         Some(Kind::StructValue(structure)) => Value::Dict(struct_to_dict(structure)?),
     })
 }
@@ -90,9 +79,9 @@ fn scalar_value(scalar: &Scalar) -> Result<Value, LiteralError> {
         Some(scalar::Value::Generic(structure)) => Value::Dict(struct_to_dict(structure)?),
         Some(scalar::Value::Union(union)) => match &union.value {
             Some(literal) => to_value(literal)?,
-            None => return Err(LiteralError::Unset("literal")),
+            None => return Err(LiteralError::LITERAL),
         },
-        None => return Err(LiteralError::Unset("scalar")),
+        None => return Err(LiteralError::SCALAR),
     })
 }
 
@@ -104,7 +93,7 @@ fn primitive_value(primitive: &Primitive) -> Result<Value, LiteralError> {
         Some(primitive::Value::StringValue(value)) => Value::from(value.as_str()),
         Some(primitive::Value::Datetime(value)) => Value::Str(time::isoformat(value)?),
         Some(primitive::Value::Duration(value)) => Value::Float(time::total_seconds(value)?),
-        None => return Err(LiteralError::Unset("primitive")),
+        None => return Err(LiteralError::PRIMITIVE),
     })
 }
 
@@ -117,13 +106,21 @@ fn binary_value(binary: &Binary) -> Result<Value, LiteralError> {
     }
 }
 
-/// Flytekit's text for a value that was too large to be sent along.
+/// Flytekit's text for a value that was too large to be sent along, without
+/// its type.
 fn offloaded(metadata: &LiteralOffloadedMetadata) -> String {
-    format!(
-        "Offloaded literal metadata: Flyte Serialized object (LiteralOffloadedMetadata):\n  \
-         uri: {}\n  size_bytes: {}",
-        metadata.uri, metadata.size_bytes
-    )
+    let mut text =
+        "Offloaded literal metadata: Flyte Serialized object (LiteralOffloadedMetadata):\n"
+            .to_owned();
+    let mut fields = Vec::new();
+    if !metadata.uri.is_empty() {
+        fields.push(format!("  uri: {}", metadata.uri));
+    }
+    if metadata.size_bytes != 0 {
+        fields.push(format!("  size_bytes: {}", metadata.size_bytes));
+    }
+    text.push_str(&fields.join("\n"));
+    text
 }
 
 #[cfg(test)]
@@ -137,24 +134,17 @@ mod tests {
     use crate::wire::flyteidl::core::{Blob, Error, Schema, StructuredDataset, Union};
 
     fn number(value: f64) -> prost_types::Value {
-        prost_types::Value {
-            kind: Some(Kind::NumberValue(value)),
-        }
+        prost_types::Value { kind: Some(Kind::NumberValue(value)) }
     }
 
     fn structure(value: prost_types::Value) -> scalar::Value {
-        scalar::Value::Generic(Struct {
-            fields: BTreeMap::from([("a".to_owned(), value)]),
-        })
+        scalar::Value::Generic(Struct { fields: BTreeMap::from([("a".to_owned(), value)]) })
     }
 
     #[test]
     fn scalars_read_as_in_flytekit() {
         let uri = "s3://b/k".to_owned();
-        let duration = Duration {
-            seconds: 1,
-            nanos: 500_000_000,
-        };
+        let duration = Duration { seconds: 1, nanos: 500_000_000 };
         for (value, repr) in [
             (
                 scalar::Value::Primitive(Primitive {
@@ -169,20 +159,8 @@ mod tests {
                 }),
                 "'boom'",
             ),
-            (
-                scalar::Value::Blob(Blob {
-                    uri: uri.clone(),
-                    ..Blob::default()
-                }),
-                "'s3://b/k'",
-            ),
-            (
-                scalar::Value::Schema(Schema {
-                    uri: uri.clone(),
-                    ..Schema::default()
-                }),
-                "'s3://b/k'",
-            ),
+            (scalar::Value::Blob(Blob { uri: uri.clone(), ..Blob::default() }), "'s3://b/k'"),
+            (scalar::Value::Schema(Schema { uri: uri.clone(), ..Schema::default() }), "'s3://b/k'"),
             (
                 scalar::Value::StructuredDataset(StructuredDataset {
                     uri,
@@ -231,26 +209,18 @@ mod tests {
             .map(|(key, literal)| (key.to_owned(), literal))
             .into(),
         };
-        let literal = Literal {
-            value: Some(literal::Value::Map(map)),
-            ..Literal::default()
-        };
-        assert_eq!(
-            to_value(&literal).unwrap().to_string(),
-            "{'a': 2.0, 'b': [1, None], 'c': 'x'}"
-        );
+        let literal = Literal { value: Some(literal::Value::Map(map)), ..Literal::default() };
+        assert_eq!(to_value(&literal).unwrap().to_string(), "{'a': 2.0, 'b': [1, None], 'c': 'x'}");
     }
 
     #[test]
     fn offloaded_values_are_named() {
         let literal = Literal {
-            value: Some(literal::Value::OffloadedMetadata(
-                LiteralOffloadedMetadata {
-                    uri: "s3://x".to_owned(),
-                    size_bytes: 7,
-                    ..LiteralOffloadedMetadata::default()
-                },
-            )),
+            value: Some(literal::Value::OffloadedMetadata(LiteralOffloadedMetadata {
+                uri: "s3://x".to_owned(),
+                size_bytes: 7,
+                ..LiteralOffloadedMetadata::default()
+            })),
             ..Literal::default()
         };
         assert_eq!(
@@ -265,15 +235,15 @@ mod tests {
         let unset = |value| to_value(&scalar_literal(value)).unwrap_err().to_string();
         assert_eq!(
             to_value(&Literal::default()).unwrap_err().to_string(),
-            "Unknown literal type: no value that is known is set"
+            "Unknown literal type Flyte Serialized object (Literal):\n"
         );
         assert_eq!(
             unset(scalar::Value::Primitive(Primitive::default())),
-            "Unknown primitive type: no value that is known is set"
+            "Unknown primitive type Flyte Serialized object (Primitive):\n"
         );
         assert_eq!(
             unset(scalar::Value::Union(Box::default())),
-            "Unknown literal type: no value that is known is set"
+            "Unknown literal type Flyte Serialized object (Literal):\n"
         );
         assert_eq!(
             unset(structure(number(f64::NAN))),

@@ -30,15 +30,8 @@ pub(super) fn isoformat(timestamp: &Timestamp) -> Result<String, LiteralError> {
             range: "range [-62135596800, 253402300799]",
         })?;
     let micros = timestamp.nanos / 1_000;
-    let fraction = if micros == 0 {
-        String::new()
-    } else {
-        format!(".{micros:06}")
-    };
-    Ok(format!(
-        "{}{fraction}+00:00",
-        time.strftime("%Y-%m-%dT%H:%M:%S")
-    ))
+    let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };
+    Ok(format!("{}{fraction}+00:00", time.strftime("%Y-%m-%dT%H:%M:%S")))
 }
 
 /// `timedelta.total_seconds()`: whole microseconds, divided once.
@@ -68,19 +61,11 @@ mod tests {
     fn dates() {
         for (seconds, nanos, text) in [
             (1_700_000_000, 0, "2023-11-14T22:13:20+00:00"),
-            (
-                1_700_000_000,
-                123_456_789,
-                "2023-11-14T22:13:20.123456+00:00",
-            ),
+            (1_700_000_000, 123_456_789, "2023-11-14T22:13:20.123456+00:00"),
             (1_700_000_000, 999, "2023-11-14T22:13:20+00:00"),
             (-1, 500_000_000, "1969-12-31T23:59:59.500000+00:00"),
             (-62_135_596_800, 0, "0001-01-01T00:00:00+00:00"),
-            (
-                253_402_300_799,
-                999_999_999,
-                "9999-12-31T23:59:59.999999+00:00",
-            ),
+            (253_402_300_799, 999_999_999, "9999-12-31T23:59:59.999999+00:00"),
         ] {
             let timestamp = Timestamp { seconds, nanos };
             assert_eq!(isoformat(&timestamp).as_deref(), Ok(text));
@@ -102,29 +87,13 @@ mod tests {
                 "Timestamp is not valid: Seconds 9223372036854775807 must be in range \
                  [-62135596800, 253402300799].",
             ),
-            (
-                5,
-                -5000,
-                "Timestamp is not valid: Nanos -5000 must be in a range [0, 999999].",
-            ),
+            (5, -5000, "Timestamp is not valid: Nanos -5000 must be in a range [0, 999999]."),
         ] {
             let error = isoformat(&Timestamp { seconds, nanos }).unwrap_err();
             assert_eq!(error.to_string(), text);
         }
-        assert!(
-            isoformat(&Timestamp {
-                seconds: i64::MIN,
-                nanos: 0
-            })
-            .is_err()
-        );
-        assert!(
-            isoformat(&Timestamp {
-                seconds: 253_402_300_800,
-                nanos: 0
-            })
-            .is_err()
-        );
+        assert!(isoformat(&Timestamp { seconds: i64::MIN, nanos: 0 }).is_err());
+        assert!(isoformat(&Timestamp { seconds: 253_402_300_800, nanos: 0 }).is_err());
     }
 
     #[test]
@@ -145,13 +114,8 @@ mod tests {
             assert_eq!(total_seconds(&Duration { seconds, nanos }), Ok(total));
         }
         assert_eq!(
-            total_seconds(&Duration {
-                seconds: i64::MIN,
-                nanos: 0
-            }),
-            Err(LiteralError::Duration {
-                days: -106_751_991_167_300
-            })
+            total_seconds(&Duration { seconds: i64::MIN, nanos: 0 }),
+            Err(LiteralError::Duration { days: -106_751_991_167_300 })
         );
     }
 }

@@ -49,19 +49,9 @@ struct Style {
 }
 
 impl Style {
-    const DEFAULT: Self = Self {
-        comma: ", ",
-        colon: ": ",
-        ensure_ascii: true,
-        allow_nan: true,
-    };
+    const DEFAULT: Self = Self { comma: ", ", colon: ": ", ensure_ascii: true, allow_nan: true };
 
-    const COMPACT: Self = Self {
-        comma: ",",
-        colon: ":",
-        ensure_ascii: false,
-        allow_nan: false,
-    };
+    const COMPACT: Self = Self { comma: ",", colon: ":", ensure_ascii: false, allow_nan: false };
 
     fn write(self, value: &Value) -> Result<String, JsonError> {
         let mut out = String::new();
@@ -209,14 +199,8 @@ mod tests {
     #[test]
     fn containers_and_numbers() {
         let value = Value::Dict(Dict::from([
-            (
-                "a".to_owned(),
-                Value::List(vec![Value::Int(1), Value::List(Vec::new())]),
-            ),
-            (
-                "f".to_owned(),
-                Value::List(vec![Value::Float(1e22), Value::Float(-0.0)]),
-            ),
+            ("a".to_owned(), Value::List(vec![Value::Int(1), Value::List(Vec::new())])),
+            ("f".to_owned(), Value::List(vec![Value::Float(1e22), Value::Float(-0.0)])),
             ("n".to_owned(), Value::None),
         ]));
         assert_eq!(
@@ -231,16 +215,10 @@ mod tests {
 
     #[test]
     fn what_json_lacks() {
-        let odd = Value::List(vec![
-            Value::Float(f64::NAN),
-            Value::Float(f64::NEG_INFINITY),
-        ]);
+        let odd = Value::List(vec![Value::Float(f64::NAN), Value::Float(f64::NEG_INFINITY)]);
         assert_eq!(dumps(&odd).as_deref(), Ok("[NaN, -Infinity]"));
         assert_eq!(dumps_compact(&odd), Err(JsonError::OutOfRange));
-        assert_eq!(
-            dumps(&Value::Bytes(Vec::new())),
-            Err(JsonError::Type("bytes"))
-        );
+        assert_eq!(dumps(&Value::Bytes(Vec::new())), Err(JsonError::Type("bytes")));
     }
 
     #[test]
@@ -252,12 +230,7 @@ mod tests {
             tags: Vec<u8>,
             config: Option<()>,
         }
-        let meta = Meta {
-            job_id: "é-1",
-            weight: 2.0,
-            tags: vec![1, 2],
-            config: None,
-        };
+        let meta = Meta { job_id: "é-1", weight: 2.0, tags: vec![1, 2], config: None };
         assert_eq!(
             String::from_utf8(to_json(&meta).unwrap()).unwrap(),
             r#"{"job_id": "\u00e9-1", "weight": 2.0, "tags": [1, 2], "config": null}"#

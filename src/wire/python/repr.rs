@@ -52,16 +52,29 @@ pub fn float_repr(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    // Rust's scientific form has the same digits: `-1.5e-10`, `2e0`
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    // As many digits as Rust's shortest form has, `-1.5e-10` or `2e0`. That
+    // one rounds a tie up and Python to even, as formats of a given precision
+    // do; these may miss the number beside a power of two.
+    let shortest = format!("{value:e}");
+    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
     let exponent: i32 = exponent.parse().unwrap_or_default();
     if (-4..16).contains(&exponent) {
-        format!("{value:?}")
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+        let decimals = digits.saturating_add_signed(-1 - exponent as isize).max(1);
+        let text = format!("{value:.decimals$}");
+        return if reads_as(&text, value) { text } else { format!("{value:?}") };
     }
+    let exact = format!("{value:.*e}", digits - 1);
+    let mantissa = match exact.split_once('e') {
+        Some((mantissa, _)) if reads_as(&exact, value) => mantissa,
+        _ => mantissa,
+    };
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+fn reads_as(text: &str, value: f64) -> bool {
+    text.parse() == Ok(value)
 }
 
 fn write_list(f: &mut Formatter<'_>, values: &[Value]) -> fmt::Result {
@@ -167,6 +180,9 @@ mod tests {
             (5e-324, "5e-324"),
             (f64::MAX, "1.7976931348623157e+308"),
             (-1.5e-10, "-1.5e-10"),
+            (2_089_040_921_684_083.2, "2089040921684083.2"),
+            (2f64.powi(-44), "5.684341886080802e-14"),
+            (2f64.powi(89), "6.189700196426902e+26"),
             (1e100, "1e+100"),
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),
@@ -209,12 +225,7 @@ mod tests {
 
     #[test]
     fn containers() {
-        let list = vec![
-            Value::Int(1),
-            Value::None,
-            Value::Bool(true),
-            Value::from("x'y"),
-        ];
+        let list = vec![Value::Int(1), Value::None, Value::Bool(true), Value::from("x'y")];
         let dict = Value::Dict(Dict::from([
             ("a".to_owned(), Value::List(list)),
             ("b".to_owned(), Value::Dict(Dict::new())),

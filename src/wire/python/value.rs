@@ -66,10 +66,9 @@ impl Value {
             Self::Str(value) => value.len(),
             Self::Bytes(value) => value.len(),
             Self::List(values) => values.iter().map(Self::weight).sum(),
-            Self::Dict(values) => values
-                .iter()
-                .map(|(key, value)| key.len() + value.weight())
-                .sum(),
+            Self::Dict(values) => {
+                values.iter().map(|(key, value)| key.len() + value.weight()).sum()
+            }
         }
     }
 }
@@ -129,10 +128,7 @@ impl From<serde_json::Value> for Value {
                 Self::List(values.into_iter().map(Self::from).collect())
             }
             serde_json::Value::Object(values) => Self::Dict(
-                values
-                    .into_iter()
-                    .map(|(key, value)| (key, Self::from(value)))
-                    .collect(),
+                values.into_iter().map(|(key, value)| (key, Self::from(value))).collect(),
             ),
         }
     }

@@ -18,10 +18,7 @@ use flightdeck::{
 
 /// The template of a task type.
 pub fn template(task_type: &str) -> TaskTemplate {
-    TaskTemplate {
-        r#type: task_type.to_owned(),
-        ..TaskTemplate::default()
-    }
+    TaskTemplate { r#type: task_type.to_owned(), ..TaskTemplate::default() }
 }
 
 /// The Create of an execution attempt of node `n0`.
@@ -51,18 +48,12 @@ pub fn create(task_type: &str, output_prefix: &str, attempt: u32) -> CreateTaskR
 
 /// A Create by hand, without an execution.
 pub fn anonymous(task_type: &str) -> CreateTaskRequest {
-    CreateTaskRequest {
-        template: Some(template(task_type)),
-        ..CreateTaskRequest::default()
-    }
+    CreateTaskRequest { template: Some(template(task_type)), ..CreateTaskRequest::default() }
 }
 
 /// The header of an ExecuteTaskSync.
 pub fn header(task_type: &str) -> CreateRequestHeader {
-    CreateRequestHeader {
-        template: Some(template(task_type)),
-        ..CreateRequestHeader::default()
-    }
+    CreateRequestHeader { template: Some(template(task_type)), ..CreateRequestHeader::default() }
 }
 
 /// A question about a task, as the supervisor takes it.
@@ -94,8 +85,5 @@ pub fn delete(task_type: &str, resource_meta: &Bytes) -> DeleteTaskRequest {
 }
 
 fn category(task_type: &str) -> Option<WireCategory> {
-    Some(WireCategory {
-        name: task_type.to_owned(),
-        version: 0,
-    })
+    Some(WireCategory { name: task_type.to_owned(), version: 0 })
 }

@@ -16,7 +16,7 @@ use prost_reflect::{
 use serde_json::Value;
 
 /// Every field, enum value and rpc of flyteidl that a connector service meets.
-const TABLE: &str = include_str!("fixtures/flyteidl-v1.tsv");
+const TABLE: &str = include_str!("../fixtures/flyteidl-v1.tsv");
 
 /// The messages without fields, which have no row in the table. The last two are
 /// here for the enums in them.
@@ -58,10 +58,7 @@ const ROUTES: [(&str, &str); 8] = [
 #[test]
 fn descriptors_are_those_of_the_table() {
     let mut lines = TABLE.lines();
-    assert_eq!(
-        lines.next(),
-        Some("kind\tfile\tparent\tname\tnumber\tlabel\ttype\toneof")
-    );
+    assert_eq!(lines.next(), Some("kind\tfile\tparent\tname\tnumber\tlabel\ttype\toneof"));
     let expected: BTreeSet<String> = lines.map(|line| line.trim_end().to_owned()).collect();
     assert_eq!(expected.len(), 404, "rows of the table");
 
@@ -90,18 +87,11 @@ fn only_known_messages_have_no_fields() {
 
 #[test]
 fn files_are_proto3_and_in_the_package_of_their_folder() {
-    let files: Vec<_> = pool()
-        .files()
-        .filter(|file| file.name().starts_with("flyteidl/"))
-        .collect();
+    let files: Vec<_> =
+        pool().files().filter(|file| file.name().starts_with("flyteidl/")).collect();
     assert!(!files.is_empty());
     for file in files {
-        assert_eq!(
-            file.file_descriptor_proto().syntax(),
-            "proto3",
-            "{}",
-            file.name()
-        );
+        assert_eq!(file.file_descriptor_proto().syntax(), "proto3", "{}", file.name());
         let folder = Path::new(file.name()).parent().and_then(Path::to_str);
         let package = file.package_name().replace('.', "/");
         assert_eq!(folder, Some(package.as_str()), "{}", file.name());
@@ -182,20 +172,15 @@ fn row(cells: [&str; 8]) -> String {
 
 #[test]
 fn routes_are_those_of_flyte() {
-    let expected = ROUTES
-        .map(|(method, route)| format!("{method}: {route}"))
-        .into();
-    let found = methods()
-        .iter()
-        .map(|method| format!("{}: {}", method.name(), route(method)))
-        .collect();
+    let expected = ROUTES.map(|(method, route)| format!("{method}: {route}")).into();
+    let found =
+        methods().iter().map(|method| format!("{}: {}", method.name(), route(method))).collect();
     assert_same("routes", &expected, &found);
 }
 
 fn route(method: &MethodDescriptor) -> String {
-    let http = pool()
-        .get_extension_by_name("google.api.http")
-        .expect("the annotation is described");
+    let http =
+        pool().get_extension_by_name("google.api.http").expect("the annotation is described");
     let options = method.options();
     if !options.has_extension(&http) {
         return "none".to_owned();
@@ -219,10 +204,7 @@ fn requests_of_flytekit_come_back_whole() {
     let mut requests = 0;
     for entry in fs::read_dir(&folder).expect("the folder of requests") {
         let path = entry.expect("an entry").path();
-        if path
-            .extension()
-            .is_none_or(|extension| extension != "binpb")
-        {
+        if path.extension().is_none_or(|extension| extension != "binpb") {
             continue;
         }
         let bytes = fs::read(&path).expect("a request");
@@ -280,9 +262,7 @@ fn leaves(message: &DynamicMessage) -> BTreeSet<String> {
     }
 
     let value = serde_json::to_value(message).expect("JSON of a message");
-    let unknown = message
-        .unknown_fields()
-        .map(|field| format!("unknown field {}", field.number()));
+    let unknown = message.unknown_fields().map(|field| format!("unknown field {}", field.number()));
     let mut leaves = unknown.collect();
     walk("", &value, &mut leaves);
     leaves
@@ -296,24 +276,15 @@ fn pool() -> DescriptorPool {
 
 /// Flyte's messages, map entries and nested ones included.
 fn messages() -> Vec<MessageDescriptor> {
-    pool()
-        .all_messages()
-        .filter(|message| message.full_name().starts_with("flyteidl."))
-        .collect()
+    pool().all_messages().filter(|message| message.full_name().starts_with("flyteidl.")).collect()
 }
 
 fn enums() -> Vec<EnumDescriptor> {
-    pool()
-        .all_enums()
-        .filter(|values| values.full_name().starts_with("flyteidl."))
-        .collect()
+    pool().all_enums().filter(|values| values.full_name().starts_with("flyteidl.")).collect()
 }
 
 fn methods() -> Vec<MethodDescriptor> {
-    pool()
-        .services()
-        .flat_map(|service| service.methods().collect::<Vec<_>>())
-        .collect()
+    pool().services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
 /// Compares two sets and lists everything in which they differ.
