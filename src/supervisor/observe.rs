@@ -22,8 +22,11 @@ use crate::{
 /// actor to say so.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// The task's own measurements: a name, and what a poll adds to it.
-const MEASUREMENTS: [(&str, fn(&PollSample) -> f64); 3] = [
+/// What a poll adds to a measurement.
+type Measure = fn(&PollSample) -> f64;
+
+/// The task's own measurements.
+const MEASUREMENTS: [(&str, Measure); 3] = [
     ("polls", |_| 1.0),
     ("poll_failures", |poll| if poll.succeeded { 0.0 } else { 1.0 }),
     ("poll_latency_seconds", |poll| poll.took.as_secs_f64()),
