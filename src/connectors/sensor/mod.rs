@@ -2,9 +2,8 @@
 
 mod catalog;
 mod file;
+mod inputs;
 mod meta;
-
-use serde_json::{Map, Value};
 
 use crate::{
     config,
@@ -12,7 +11,6 @@ use crate::{
         AsyncConnector, ConnectorError, Phase, PollPolicy, Resource, Sensor, TaskCategory,
         TaskRequest,
     },
-    wire::{literal, python},
 };
 
 use catalog::Catalog;
@@ -53,7 +51,7 @@ impl AsyncConnector for SensorEngine {
     }
 
     async fn create(&self, task: &TaskRequest) -> Result<SensorMeta, ConnectorError> {
-        let meta = SensorMeta::from_template(&task.template, inputs(task)?)?;
+        let meta = SensorMeta::from_template(&task.template, inputs::read(task)?)?;
         self.catalog.check(&meta)?;
         Ok(meta)
     }
@@ -74,18 +72,4 @@ impl AsyncConnector for SensorEngine {
     fn poll_policy(&self, configured: PollPolicy) -> PollPolicy {
         PollPolicy { interval: self.interval.unwrap_or(configured.interval), ..configured }
     }
-}
-
-/// The task's inputs as JSON: always from the request, as in flytekit.
-fn inputs(task: &TaskRequest) -> Result<Map<String, Value>, ConnectorError> {
-    let Some(inputs) = &task.inputs else {
-        return Ok(Map::new());
-    };
-    let invalid = |error: &dyn std::fmt::Display| {
-        ConnectorError::invalid(format!("the sensor's inputs cannot be read: {error}"))
-    };
-    let values = literal::map_to_dict(inputs).map_err(|error| invalid(&error))?;
-    let text = python::dumps(&values.into()).map_err(|error| invalid(&error))?;
-    // NaN and infinities have no JSON, and no sensor takes them.
-    serde_json::from_str(&text).map_err(|error| invalid(&error))
 }
