@@ -11,9 +11,10 @@ import socket
 import struct
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -95,16 +96,18 @@ REPLIES: dict[str, Reply] = {
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: "_Server"
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the report has what was recorded."""
 
     def _answer(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length) if length else b""
         target = self.requestline.split(" ")[1]
-        self.server.record(Recording(self.command, target, tuple(self.headers.items()), body))
+        with self.server.reading():
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length) if length else b""
+            self.server.record(Recording(self.command, target, tuple(self.headers.items()), body))
         name = target.lstrip("/").partition("?")[0].partition("/")[0]
         SPECIAL.get(name, _plain)(self, REPLIES.get(name, REPLIES["json"]))
 
@@ -176,7 +179,8 @@ class _Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.stopping = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._reading = 0
         self._recordings: list[Recording] = []
         self.connections = 0
 
@@ -184,12 +188,25 @@ class _Server(ThreadingHTTPServer):
         self.connections += 1
         super().process_request(request, client_address)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While a request's body is still coming: a client that gave up half-way is recorded late."""
+        with self._lock:
+            self._reading += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._reading -= 1
+                self._lock.notify_all()
+
     def record(self, recording: Recording) -> None:
         with self._lock:
             self._recordings.append(recording)
 
     def take(self) -> list[Recording]:
         with self._lock:
+            self._lock.wait_for(lambda: not self._reading, timeout=2.0)
             taken, self._recordings = self._recordings, []
         return taken
 

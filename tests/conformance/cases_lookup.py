@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import services
 from build import FILE_SENSOR, PORT, create_request, header, inputs, sensor_template, string, webhook
 from canonical import lines
 from case import Case
@@ -92,6 +93,26 @@ def agent(name: str) -> Case:
     )
 
 
+def _addresses(client: Client) -> Fields:
+    """On which addresses the ports answer."""
+    ports = {"gRPC": client.service.port, "metrics": client.service.metrics_port}
+    return {
+        f"{name} on {host}": services.listens(host, port)
+        for name, port in ports.items()
+        for host in ("127.0.0.1", "::1")
+    }
+
+
+def _reflection(client: Client) -> Fields:
+    """Asks for the list of services, which is all of field 7 in the request."""
+    method = client.service.channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
+    try:
+        reply = b"".join(method(iter([b"\x3a\x00"]), timeout=CALL_LIMIT))
+    except RpcError as error:
+        return error_fields(error)
+    return {"code": "OK", "lists_services": all(f"flyteidl.service.{name}".encode() in reply for name in SERVICES)}
+
+
 def checked(name: str) -> Case:
     request = health_pb2.HealthCheckRequest(service=name)
     return Case(f"health/check/{name or 'all'}", lambda client: client.unary(client.service.health.Check, request))
@@ -113,11 +134,11 @@ def watched(name: str) -> Case:
     return Case(f"health/watch/{name or 'all'}", call)
 
 
-def told(name: str, method: str, kind: type, meta: bytes, **key: str) -> Case:
+def told(name: str, method: str, kind: type, meta: bytes, category: str = "sensor") -> Case:
     """GetTaskLogs (a stream) or GetTaskMetrics."""
 
     def call(client: Client) -> Fields:
-        request = kind(resource_meta=meta, task_category=agent_pb2.TaskCategory(**key))
+        request = kind(resource_meta=meta, task_category=agent_pb2.TaskCategory(name=category))
         stub = getattr(client.service.tasks, method)
         ask = client.stream if method == "GetTaskLogs" else client.unary
         fields = ask(stub, request)
@@ -130,9 +151,9 @@ def _told() -> list[Case]:
     cases = []
     for method, kind in (("GetTaskLogs", agent_pb2.GetTaskLogsRequest), ("GetTaskMetrics", agent_pb2.GetTaskMetricsRequest)):
         cases += [
-            told("sensor", method, kind, plain_meta(), name="sensor"),
-            told("bad-meta", method, kind, b"\xff\xfe", name="sensor"),
-            told("unknown", method, kind, plain_meta(), name="nope"),
+            told("sensor", method, kind, plain_meta()),
+            told("bad-meta", method, kind, b"\xff\xfe"),
+            told("unknown", method, kind, plain_meta(), "nope"),
         ]
     return cases
 
@@ -155,6 +176,8 @@ CASES: list[Case] = [
     executed("version", tasks_pb2.TaskTemplate(type="webhook", task_type_version=2)),
     Case("metadata/list-agents", _agents),
     *(agent(name) for name in ("Sensor", "Webhook Connector", "nope", "sensor", "")),
+    Case("metadata/addresses", _addresses),
+    Case("metadata/reflection", _reflection),
     *(checked(name) for name in ("", "grpc.health.v1.Health", "nope", "flyteidl.service.Nope")),
     *(checked(f"flyteidl.service.{name}") for name in SERVICES),
     *(watched(name) for name in ("", "grpc.health.v1.Health", "nope")),

@@ -33,6 +33,8 @@ from case import Case
 from client import Client, Fields
 from flyteidl.core import literals_pb2, types_pb2
 
+TWO = PATH_INTERFACE | {"x": simple(types_pb2.INTEGER)}
+
 HERE = "<files>"
 """In a path: stands for the folder of files, known only when the case runs."""
 
@@ -48,6 +50,17 @@ def created(
     template = sensor_template(FILE_SENSOR if custom is None else custom, interface, **fields)
     given = {"path": string("/no/such/file")} if items is None else items
     return Case(f"sensor/create/{name}", lambda client: client.create(create_request(template, given)))
+
+
+def two_inputs(name: str) -> Case:
+    """One Create with an input too many. The order of several inputs in flytekit's meta is not its own."""
+    request = create_request(sensor_template(FILE_SENSOR, TWO), {"path": string("/"), "x": integer(1)})
+
+    def call(client: Client) -> Fields:
+        fields = client.create(request)
+        return fields | {"resource_meta": sorted(fields.get("resource_meta", b""))}
+
+    return Case(f"sensor/create/{name}", call)
 
 
 def without_inputs(name: str, custom: dict[str, Any], interface: dict[str, types_pb2.LiteralType] | None) -> Case:
@@ -88,7 +101,6 @@ def deleted(name: str, meta: bytes) -> Case:
 STRING = literals_pb2.Literal(
     scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(string_value="/no/such/file")), hash="h"
 )
-TWO = PATH_INTERFACE | {"x": simple(types_pb2.INTEGER)}
 
 CREATES = [
     created("plain"),
@@ -136,7 +148,7 @@ CREATES = [
     created("path-offloaded", {"path": offloaded(uri="/no/such/literal.pb", inferred_type=simple(types_pb2.STRING))}),
     created("other-input", {"file": string("/")}),
     created("extra-input", {"path": string("/"), "x": integer(1)}),
-    created("extra-input-in-interface", {"path": string("/"), "x": integer(1)}, interface=TWO),
+    two_inputs("extra-input-in-interface"),
     # an interface that a FileSensor cannot have
     created("interface-integer", {"path": integer(5)}, interface={"path": simple(types_pb2.INTEGER)}),
     created("interface-boolean", {"path": boolean(True)}, interface={"path": simple(types_pb2.BOOLEAN)}),

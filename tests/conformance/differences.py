@@ -53,7 +53,7 @@ def anything(flytekit: Any, ours: Any) -> bool:
 
 def gone(flytekit: Any, ours: Any) -> bool:
     """flytekit has it, we have not."""
-    return ours is None
+    return not ours
 
 
 def one_count(flytekit: Any, ours: Any) -> bool:
@@ -228,6 +228,17 @@ DIFFERENCES: list[Difference] = [
         ("sensor/get/*", "sensor/delete/*", "lookup/*/sync"),
         CALLERS_FAULT,
         "bytes that are no handle and no plain meta are the caller's fault",
+    ),
+    # what there is beside
+    Difference(
+        ("metadata/addresses",),
+        {"metrics on ::1": changes(False, True)},
+        "metrics answer on IPv6 too, as the gRPC port does",
+    ),
+    Difference(
+        ("metadata/reflection",),
+        {"code": changes("UNIMPLEMENTED", "OK"), "details": gone, "lists_services": changes(None, True)},
+        "reflection lets grpcurl and consoles read the interface",
     ),
     # statuses
     Difference(

@@ -65,7 +65,7 @@ class Report:
         for failure in self.score.compare(name, flytekit, ours):
             self._failure(name, failure)
 
-    def broken(self, name: str, error: Exception) -> None:
+    def broken(self, name: str, error: BaseException) -> None:
         self.score.cases.append(name)
         self.score.count(False)
         print(f"FAILED {name}: {type(error).__name__}: {shown(error)}")
@@ -164,24 +164,25 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(options: argparse.Namespace, folder: Path, started: list[services.Service]) -> Report:
-    """Start everything, ask everything. What was started is in the list, for whoever cleans up."""
+def start(options: argparse.Namespace, folder: Path, started: list[services.Service]) -> None:
+    """Start flytekit, Flightdeck, and a Flightdeck with plain handles. What was started is in the list, also
+    when the next one fails, for whoever cleans up."""
+    binary = options.binary.resolve()
+    started.append(services.flytekit("flytekit", folder))
+    if options.against_self:
+        started.append(services.flytekit("flightdeck", folder))
+        started.append(services.flytekit("flightdeck-plain", folder))
+    else:
+        started.append(services.flightdeck("flightdeck", binary, folder))
+        started.append(services.plain_flightdeck("flightdeck-plain", binary, folder))
+    for service in started:
+        service.wait()
 
-    def start(name: str, settings: str = "") -> services.Service:
-        if name == "flytekit" or options.against_self:
-            service = services.flytekit(name, folder)
-        else:
-            service = services.flightdeck(name, options.binary.resolve(), folder, settings)
-        started.append(service)
-        return service
 
-    processes = [start("flytekit"), start("flightdeck"), start("flightdeck-plain", '[tasks]\nhandle = "plain"\n')]
-    for process in processes:
-        process.wait()
-
+def run(options: argparse.Namespace, folder: Path, processes: list[services.Service], report: Report) -> None:
+    """Ask everything, and write what comes of it into the report."""
     backend, files = Backend(), make_files(folder)
     flytekit, ours, plain = (Client(process, backend, files) for process in processes)
-    report = Report()
     for name, cases in GROUPS.items():
         run_group(report, name, [c for c in cases if fnmatchcase(c.name, options.only)], flytekit, ours)
     chosen = [c for c in cases_sensor.PLAIN_CASES if fnmatchcase(c.name, options.only)]
@@ -193,15 +194,19 @@ def run(options: argparse.Namespace, folder: Path, started: list[services.Servic
         if not process.alive():
             report.broken(f"{process.name} is still alive", services.StartError(process.tail()))
     backend.stop()
-    return report
+
+
+class GivenUp(BaseException):
+    """The run took too long, or was told to end. Not an Exception, so that no case takes it for its own."""
 
 
 def give_up(signum: int, frame: object) -> None:
-    raise TimeoutError(f"the run was ended by {signal.Signals(signum).name}")
+    raise GivenUp(f"the run was ended by {signal.Signals(signum).name}")
 
 
 def main() -> int:
     options = arguments()
+    sys.stdout.reconfigure(line_buffering=True)
     if not options.against_self and not os.access(options.binary, os.X_OK):
         print(f"conformance: {options.binary} is no program; build it with `cargo build --release`", file=sys.stderr)
         return 2
@@ -210,17 +215,19 @@ def main() -> int:
     signal.alarm(RUN_LIMIT)
     begun = time.monotonic()
     started: list[services.Service] = []
+    report, complete = Report(), False
     with tempfile.TemporaryDirectory(prefix="flightdeck-conformance-") as folder:
         try:
-            report = run(options, Path(folder), started)
-        except (services.StartError, TimeoutError) as error:
-            print(f"conformance: {error}", file=sys.stderr)
-            return 2
+            start(options, Path(folder), started)
+            run(options, Path(folder), started, report)
+            complete = True
+        except (services.StartError, GivenUp) as error:
+            report.broken("the run itself", error)
         finally:
             signal.alarm(0)
             for service in started:
                 service.stop()
-    report.table(strict=not options.against_self)
+    report.table(strict=complete and not options.against_self)
     print(f"\n{time.monotonic() - begun:.0f} s")
     print(f"{report.score.passed} passed, {report.score.failed} failed")
     return 1 if report.score.failed else 0

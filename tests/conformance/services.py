@@ -48,8 +48,8 @@ class Service:
 
     def __init__(self, name: str, command: list[str], port: int, metrics_port: int, folder: Path) -> None:
         self.name = name
+        self.port, self.metrics_port = port, metrics_port
         self.log = folder / f"{name}.log"
-        self._metrics = f"http://127.0.0.1:{metrics_port}"
         (folder / "home").mkdir(exist_ok=True)
         (folder / "cwd").mkdir(exist_ok=True)
         with self.log.open("wb") as log:
@@ -94,7 +94,7 @@ class Service:
     def scrape(self, path: str = "/metrics") -> tuple[str, str]:
         """Content type and text of its metrics."""
         no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with no_proxy.open(self._metrics + path, timeout=CALL_LIMIT) as reply:
+        with no_proxy.open(f"http://127.0.0.1:{self.metrics_port}{path}", timeout=CALL_LIMIT) as reply:
             return reply.headers.get("Content-Type", ""), reply.read().decode()
 
     def stop(self) -> None:
@@ -121,12 +121,26 @@ def flytekit(name: str, folder: Path) -> Service:
     return Service(name, command, port, metrics, folder)
 
 
-def flightdeck(name: str, binary: Path, folder: Path, settings: str = "") -> Service:
-    """Flightdeck, with a configuration file if there are settings."""
+def flightdeck(name: str, binary: Path, folder: Path) -> Service:
+    """Flightdeck as it comes."""
     port, metrics = free_port(), free_port()
     command = [str(binary), "serve", "--port", str(port), "--prometheus-port", str(metrics)]
-    if settings:
-        file = folder / f"{name}.toml"
-        file.write_text(settings)
-        command += ["--config", str(file)]
     return Service(name, command, port, metrics, folder)
+
+
+def plain_flightdeck(name: str, binary: Path, folder: Path) -> Service:
+    """Flightdeck beside a fleet of Python services: plain handles, and typed as pyflyte's users type it."""
+    port, metrics = free_port(), free_port()
+    file = folder / f"{name}.toml"
+    file.write_text('[tasks]\nhandle = "plain"\n')
+    command = [str(binary), "serve", "connector", "--port", str(port), "--prometheus_port", str(metrics)]
+    return Service(name, [*command, "--worker", "4", "--config", str(file)], port, metrics, folder)
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether a connection to this address is taken."""
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
