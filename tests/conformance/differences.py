@@ -183,9 +183,13 @@ DIFFERENCES: list[Difference] = [
         "a wrong value is told in words of our own where flytekit shows Python's exception",
     ),
     Difference(
-        ("webhook/literal/datetime-too-late/*", "webhook/literal/datetime-bad-nanos/*"),
+        (
+            "webhook/literal/datetime-too-late/*",
+            "webhook/literal/datetime-bad-nanos/*",
+            "webhook/literal/duration-beyond-python/*",
+        ),
         CALLERS_FAULT,
-        "a timestamp that is none is the caller's fault",
+        "a time that is none is the caller's fault",
     ),
     # handles
     Difference(
@@ -225,7 +229,7 @@ DIFFERENCES: list[Difference] = [
         "a template or an input that is wrong is the caller's fault",
     ),
     Difference(
-        ("sensor/get/*", "sensor/delete/*", "lookup/*/sync"),
+        ("sensor/get/*", "sensor/delete/*", "lookup/*/sync", "wire/size/at-limit"),
         CALLERS_FAULT,
         "bytes that are no handle and no plain meta are the caller's fault",
     ),
@@ -305,7 +309,7 @@ DIFFERENCES: list[Difference] = [
         "an unknown method is UNIMPLEMENTED, without words",
     ),
     Difference(
-        ("wire/size/*",),
+        ("wire/size/[!a]*",),
         {"code": changes("RESOURCE_EXHAUSTED", "OUT_OF_RANGE"), "details": ours_says("4194304")},
         "a message over the limit: each library has its own status and words",
     ),

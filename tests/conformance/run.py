@@ -68,7 +68,7 @@ class Report:
     def broken(self, name: str, error: BaseException) -> None:
         self.score.cases.append(name)
         self.score.count(False)
-        print(f"FAILED {name}: {type(error).__name__}: {shown(error)}")
+        print(f"FAILED {name}: {type(error).__name__}: {shown(str(error))}")
 
     def _failure(self, name: str, failure: Failure) -> None:
         print(f"FAILED {name}: {failure.name}")
