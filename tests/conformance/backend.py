@@ -81,7 +81,7 @@ REPLIES: dict[str, Reply] = {
     "error": text("it broke\nbadly", status=500),
     "unavailable": Reply(503, b"busy", {"Retry-After": "1"}),
     "odd-status": text("odd", status=299),
-    "cookie": Reply(200, b"cookie", {"Set-Cookie": "session=secret; Path=/"}),
+    "cookie": Reply(200, b"cookie", {"Set-Cookie": "session=secret; Path=/cookie"}),
     "chunked": Reply(200, chunks=(b"one ", b"two ", b"three")),
     "drip": Reply(200, chunks=(b"a", b"b", b"c", b"d", b"e"), pause=0.3),
     "big": text("x" * 1_000_000),

@@ -9,8 +9,8 @@ from build import BACKEND, get_hook, header, hook, inputs, integer, string, webh
 from case import Case
 from client import Client, Fields
 
-SLOW_TO_ANSWER = {"drip", "slow"}
-"""Endpoints that have cases of their own below, with time limits that fit them."""
+APART = {"drip", "slow", "cookie"}
+"""Endpoints that have cases of their own below."""
 
 
 def _closed_port() -> int:
@@ -65,7 +65,7 @@ def _repeated(client: Client) -> Fields:
 
 
 CASES: list[Case] = [
-    *(case for name in (*REPLIES, "gzip") if name not in SLOW_TO_ANSWER for case in endpoint(name)),
+    *(case for name in (*REPLIES, "gzip") if name not in APART for case in endpoint(name)),
     get_hook("backend/refused/get", {"url": f"http://127.0.0.1:{CLOSED}/x"}),
     hook("backend/refused/post", {"url": f"http://127.0.0.1:{CLOSED}/x", "data": {"a": 1}, "show_url": True}),
     get_hook("backend/refused/localhost", {"url": f"http://localhost:{CLOSED}/x"}),

@@ -35,6 +35,9 @@ from differences import DIFFERENCES
 RUN_LIMIT = 400
 """Seconds after which the whole run is given up."""
 
+MOST_FIELDS = 8
+"""Fields of one case in the report; a call that fails on one side only differs in all of them."""
+
 SHOWN = 600
 """Characters of a value in the report."""
 
@@ -62,20 +65,25 @@ class Report:
         print(f"{name:<12} {passed:4} passed {failed:4} failed  {time.monotonic() - started:5.1f} s", flush=True)
 
     def compare(self, name: str, flytekit: Fields, ours: Fields) -> None:
-        for failure in self.score.compare(name, flytekit, ours):
-            self._failure(name, failure)
+        failures = self.score.compare(name, flytekit, ours)
+        if failures:
+            print(f"FAILED {name}")
+        for failure in failures[:MOST_FIELDS]:
+            self._failure(failure)
+        if len(failures) > MOST_FIELDS:
+            print(f"    and {len(failures) - MOST_FIELDS} more: {', '.join(f.name for f in failures[MOST_FIELDS:])}")
 
     def broken(self, name: str, error: BaseException) -> None:
         self.score.cases.append(name)
         self.score.count(False)
         print(f"FAILED {name}: {type(error).__name__}: {shown(str(error))}")
 
-    def _failure(self, name: str, failure: Failure) -> None:
-        print(f"FAILED {name}: {failure.name}")
-        print(f"    flytekit:   {shown(failure.flytekit)}")
-        print(f"    flightdeck: {shown(failure.ours)}")
+    def _failure(self, failure: Failure) -> None:
+        print(f"    {failure.name}")
+        print(f"        flytekit:   {shown(failure.flytekit)}")
+        print(f"        flightdeck: {shown(failure.ours)}")
         for entry in failure.declared:
-            print(f"    not what is declared: {entry.reason}")
+            print(f"        not what is declared: {entry.reason}")
 
     def table(self, strict: bool) -> None:
         """The deliberate differences, and how often each was met."""
