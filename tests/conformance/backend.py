@@ -11,10 +11,11 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable, Iterator
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ REPLIES: dict[str, Reply] = {
     "see-other": Reply(303, b"see", {"Location": "/json"}),
     "permanent": Reply(308, b"", {"Location": "/json"}),
     "not-modified": Reply(304),
-    "bad-request": text("bad { braces } and \"quotes\"", status=400),
+    "bad-request": text('bad { braces } and "quotes"', status=400),
     "denied": text("", status=401),
     "not-found": text("nothing here", status=404),
     "too-many": Reply(429, b"slow down", {"Retry-After": "1"}),
@@ -97,7 +98,7 @@ REPLIES: dict[str, Reply] = {
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: "_Server"
+    server: _Server
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the report has what was recorded."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgpack
-from case import Case
-from client import Client, Fields
 from flyteidl.admin import agent_pb2
 from flyteidl.core import literals_pb2, tasks_pb2, types_pb2
 from google.protobuf import json_format, struct_pb2
+
+from case import Case
+from client import Client, Fields
 
 PORT = "<port>"
 """In a template's custom: stands for the port of the recording server, known only when the case runs."""

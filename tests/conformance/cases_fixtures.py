@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flyteidl.admin import agent_pb2
+
 from build import header, inputs
 from case import Case
 from client import Client, Fields
-from flyteidl.admin import agent_pb2
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "flytekit-1.16"
 FIXTURE_PORT = "127.0.0.1:18080"

@@ -209,7 +209,7 @@ HEADERS = [
     headers("value-injection", {"A": "x\r\nB: y"}),
     headers("value-nul", {"A": "a\x00b"}),
     headers("value-delete", {"A": "\x7f"}),
-    headers("value-quotes", {"A": "it's \"q\"\x00"}),
+    headers("value-quotes", {"A": 'it\'s "q"\x00'}),
     headers("value-long", {"A": "y" * 30_000}),
     headers("name-empty", {"": "x"}),
     headers("name-blank", {"A B": "x"}),

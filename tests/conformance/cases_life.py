@@ -6,10 +6,11 @@ from __future__ import annotations
 import itertools
 import time
 
+from flyteidl.admin import agent_pb2
+
 from build import FILE_SENSOR, create_request, sensor_template, string
 from case import Case
 from client import Client, Fields
-from flyteidl.admin import agent_pb2
 
 APPEAR_LIMIT = 15.0
 """Flightdeck looks after 0, 1, 3 and 7 s, then every 10 s; flytekit at every Get."""

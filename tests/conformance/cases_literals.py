@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import msgpack
+from flyteidl.core import literals_pb2, types_pb2
+from google.protobuf import struct_pb2
+
 from build import (
     BACKEND,
     binary,
@@ -26,8 +29,6 @@ from build import (
     union,
 )
 from case import Case
-from flyteidl.core import literals_pb2, types_pb2
-from google.protobuf import struct_pb2
 
 Literal = literals_pb2.Literal
 
@@ -124,7 +125,9 @@ LITERALS: dict[str, Literal] = {
     "collection-reprs": collection(
         *(string(s) for s in ("it's", '"dq"', "both'\"", "\\", "\n\t\r", "\x00\x7f\x80\xa0\xad", "\u200b\u2028\ufeff"))
     ),
-    "collection-reprs-beyond": collection(*(string(s) for s in ("é", "\u0301", "🚀", "\U000e0001", "\ue000", "\u0378"))),
+    "collection-reprs-beyond": collection(
+        *(string(s) for s in ("é", "\u0301", "🚀", "\U000e0001", "\ue000", "\u0378"))
+    ),
     "collection-nan": collection(float_(float("nan")), float_(float("-inf"))),
     "collection-bytes": collection(binary(b"it's")),
     "map": mapping(k=integer(1)),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from flyteidl.admin import agent_pb2
+from flyteidl.core import tasks_pb2
+from google.protobuf import text_format
+from grpc import RpcError
+from grpc_health.v1 import health_pb2
+
 import services
 from build import FILE_SENSOR, PORT, create_request, header, inputs, sensor_template, string, webhook
 from canonical import lines
 from case import Case
 from cases_sensor import plain_meta
 from client import Client, Fields, error_fields, reply_fields
-from flyteidl.admin import agent_pb2
-from flyteidl.core import tasks_pb2
-from google.protobuf import text_format
-from grpc import RpcError
-from grpc_health.v1 import health_pb2
 from services import CALL_LIMIT
 
 LOOKUPS: dict[str, tuple[str, int, str]] = {
@@ -149,7 +150,10 @@ def told(name: str, method: str, kind: type, meta: bytes, category: str = "senso
 
 def _told() -> list[Case]:
     cases = []
-    for method, kind in (("GetTaskLogs", agent_pb2.GetTaskLogsRequest), ("GetTaskMetrics", agent_pb2.GetTaskMetricsRequest)):
+    for method, kind in (
+        ("GetTaskLogs", agent_pb2.GetTaskLogsRequest),
+        ("GetTaskMetrics", agent_pb2.GetTaskMetricsRequest),
+    ):
         cases += [
             told("sensor", method, kind, plain_meta()),
             told("bad-meta", method, kind, b"\xff\xfe"),

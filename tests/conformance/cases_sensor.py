@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from flyteidl.core import literals_pb2, types_pb2
+
 from build import (
     BACKEND,
     FILE_SENSOR,
@@ -30,7 +32,6 @@ from build import (
 )
 from case import Case
 from client import Client, Fields
-from flyteidl.core import literals_pb2, types_pb2
 
 TWO = PATH_INTERFACE | {"x": simple(types_pb2.INTEGER)}
 
@@ -103,7 +104,7 @@ STRING = literals_pb2.Literal(
 
 CREATES = [
     created("plain"),
-    created("unicode", {"path": string("/no/é 世 🚀 \"quoted\" \\ \n\x7f")}),
+    created("unicode", {"path": string('/no/é 世 🚀 "quoted" \\ \n\x7f')}),
     created("hash", {"path": STRING}),
     created("msgpack-string", {"path": packed("/no/such/file")}),
     created("more-in-interface", interface=TWO),

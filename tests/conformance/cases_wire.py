@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from build import FILE_SENSOR, PORT, create_request, header, inputs, integer, sensor_template, string, webhook
-from case import Case
-from client import Client, Fields
 from flyteidl.admin import agent_pb2
 from flyteidl.core import tasks_pb2
 from google.protobuf import struct_pb2
+
+from build import FILE_SENSOR, PORT, create_request, header, inputs, integer, sensor_template, string, webhook
+from case import Case
+from client import Client, Fields
 
 LIMIT = 4 * 1024 * 1024
 TASKS = "/flyteidl.service.AsyncAgentService"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Callable, Iterable
+from typing import Any
 
 import grpc
-import metrics
-from backend import Backend
-from canonical import body, output, target
 from flyteidl.admin import agent_pb2
 from flyteidl.core import execution_pb2, literals_pb2
 from google.protobuf import text_format
 from google.protobuf.message import Message
+
+import metrics
+from backend import Backend
+from canonical import body, output, target
 from services import CALL_LIMIT, Service
 
 Fields = dict[str, Any]

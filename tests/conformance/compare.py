@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from client import Fields
-from differences import DIFFERENCES, Difference
+from differences import DIFFERENCES
+from rules import Difference
 
 
 @dataclass
@@ -55,7 +56,5 @@ class Score:
     def unused(self) -> list[Difference]:
         """Entries that explained nothing although a case that they are about ran."""
         return [
-            d
-            for i, d in enumerate(DIFFERENCES)
-            if i not in self.uses and any(d.concerns(case) for case in self.cases)
+            d for i, d in enumerate(DIFFERENCES) if i not in self.uses and any(d.concerns(case) for case in self.cases)
         ]
