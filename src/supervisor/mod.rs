@@ -11,6 +11,7 @@
 //!   is found.
 //! - `schedule`, `budget`, `history`: pure parts of a task's state.
 //! - `call`: calls of a connector as child tasks, bounded in time.
+//! - `inspect`, `report`, `faults`: what is told to who looks inside.
 //! - `world`: wall clock and randomness, handed in.
 
 mod adopt;
@@ -21,11 +22,15 @@ mod delete;
 mod entry;
 mod error;
 mod execute;
+mod faults;
 mod get;
 mod history;
 mod index;
+mod inspect;
 mod observe;
+mod oldest;
 mod registry;
+mod report;
 mod schedule;
 mod snapshot;
 mod sync_job;
@@ -34,6 +39,9 @@ mod tasks;
 mod world;
 
 pub use error::TaskError;
+pub use faults::Fault;
 pub use get::TaskQuery;
+pub use inspect::{Overview, TaskFilter};
+pub use report::{DeletionState, TaskReport};
 pub use tasks::Tasks;
 pub use world::{Clock, Randomness, SystemClock, World};

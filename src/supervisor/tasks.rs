@@ -7,6 +7,7 @@ use ractor::{Actor, ActorCell, ActorRuntime, SpawnErr};
 use super::{
     TaskError, World,
     entry::TaskEntry,
+    faults::Faults,
     index::Index,
     registry::TaskRegistry,
     schedule::Patience,
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) world: World,
     pub(super) index: Index,
+    pub(super) faults: Faults,
     registry: OnceLock<ActorCell>,
 }
 
@@ -52,6 +54,7 @@ impl Tasks {
             metrics,
             index: Index::new(world.randomness.bytes()),
             world,
+            faults: Faults::default(),
             registry: OnceLock::new(),
         });
         let (registry, _) = Actor::spawn(None, TaskRegistry, shared.clone()).await?;
