@@ -1,6 +1,7 @@
-//! The service: thin gRPC handlers, health, reflection and the metrics
-//! endpoint, from binding the ports to the end of the drain.
+//! The service: thin gRPC handlers, health, reflection, the metrics endpoint
+//! and the admin service, from binding the ports to the end of the drain.
 
+mod admin;
 mod asynchronous;
 mod caller;
 mod health;

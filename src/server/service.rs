@@ -10,12 +10,20 @@ use std::{
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 use tonic::transport::{Server, server::TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_reflection::server::Builder;
 use tower::layer::util::{Identity, Stack};
 use tracing::{error, info, warn};
 
 use super::{
-    asynchronous::AsyncHandlers, health, listener, listener::BindError, metadata::MetadataHandlers,
-    metrics, panic, synchronous::SyncHandlers,
+    admin::{self, AdminServer},
+    asynchronous::AsyncHandlers,
+    health,
+    health::SERVICE_NAMES,
+    listener,
+    listener::BindError,
+    metadata::MetadataHandlers,
+    metrics, panic,
+    synchronous::SyncHandlers,
 };
 use crate::{
     config::Config,
@@ -39,6 +47,7 @@ pub struct Service {
     world: World,
     grpc: TcpListener,
     prometheus: TcpListener,
+    admin: Option<TcpListener>,
 }
 
 /// A service that could not run.
@@ -79,6 +88,7 @@ impl Service {
         Ok(Self {
             grpc: listener::bind(server.host, server.port, "gRPC", "server.port")?,
             prometheus: listener::bind(metrics.host, metrics.port, "Prometheus", "metrics.port")?,
+            admin: admin::bind(&config.admin)?,
             config,
             connectors,
             world,
@@ -93,6 +103,11 @@ impl Service {
     /// The address of the Prometheus endpoint.
     pub fn metrics_address(&self) -> io::Result<SocketAddr> {
         self.prometheus.local_addr()
+    }
+
+    /// The address of the admin service, if there is one.
+    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
     }
 
     /// Serves until `shutdown` completes, then drains: NOT_SERVING, no new
@@ -111,6 +126,7 @@ impl Service {
         )
         .await?;
         let _endpoint = MetricsEndpoint::start(self.prometheus, metrics);
+        let _admin = self.admin.map(|listener| AdminServer::start(listener, &tasks));
         let drain_timeout = self.config.server.drain_timeout;
         let (reporter, health) = health::not_serving().await;
         let router = router(&self.config, &tasks, self.connectors)?.add_service(health);
@@ -155,10 +171,15 @@ fn router(
 ) -> Result<Router, ServeError> {
     let settings = &config.server;
     let largest = usize::try_from(settings.max_message_size.as_u64()).unwrap_or(usize::MAX);
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
+    let reflection = |own_name: &str| {
+        let builder = Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name(own_name);
+        // Named, because the descriptors have the admin service in them, which
+        // is not served here.
+        let names = SERVICE_NAMES.into_iter().filter(|name| !name.is_empty());
+        names.fold(builder, Builder::with_service_name)
     };
     Ok(Server::builder()
         .max_concurrent_streams(settings.max_concurrent_streams)
@@ -174,9 +195,9 @@ fn router(
                 .max_decoding_message_size(largest),
         )
         .add_service(AgentMetadataServiceServer::new(MetadataHandlers(connectors)))
-        .add_service(reflection().build_v1()?)
+        .add_service(reflection("grpc.reflection.v1.ServerReflection").build_v1()?)
         // grpcurl before 1.8.8 asks for the older version.
-        .add_service(reflection().build_v1alpha()?))
+        .add_service(reflection("grpc.reflection.v1alpha.ServerReflection").build_v1alpha()?))
 }
 
 /// The HTTP server of the Prometheus endpoint, until it is dropped.

@@ -42,6 +42,7 @@ fn the_example_file_names_every_setting_with_its_default() {
                     keepalive_timeout drain_timeout",
         ),
         ("metrics", "host port"),
+        ("admin", "enabled host port"),
         (
             "tasks",
             "handle max_tasks get_wait delete_wait retention idle_timeout enforce_timeout \
@@ -101,6 +102,8 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
         ("[polling]\ninterval = \"5m\"\n", &["polling.max_backoff", "2m", "from \"5m\""]),
         ("[server]\nmax_message_size = \"lots\"\n", &["server.max_message_size", "lots"]),
         ("[server]\nport = 9090\n", &["metrics.port", "9090", "server.port"]),
+        ("[admin]\nport = 9090\n", &["admin.port", "9090", "metrics.port"]),
+        ("[admin]\nhost = \"0.0.0.0\"\n", &["admin.host", "0.0.0.0", "loopback", "port-forward"]),
         (
             "[tasks]\nhandle = \"plain\"\nenforce_timeout = true\n",
             &["tasks.enforce_timeout", "plain"],
