@@ -44,10 +44,11 @@ fn the_example_file_names_every_setting_with_its_default() {
         ("metrics", "host port"),
         (
             "tasks",
-            "handle max_tasks get_wait delete_wait retention idle_timeout enforce_timeout \
+            "handle max_tasks max_waiting_creates max_adoptions max_result_size \
+             get_wait delete_wait orphan_after retention idle_timeout enforce_timeout \
                    persist_for give_up_after create_limit get_limit delete_limit do_limit",
         ),
-        ("polling", "first interval jitter max_backoff"),
+        ("polling", "first interval jitter max_backoff max_in_flight rate"),
         ("sensor", "interval"),
     ] {
         let table: toml::Table = uncommented.parse().expect("TOML");
