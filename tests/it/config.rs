@@ -116,14 +116,15 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
 }
 
 #[test]
-fn a_variable_that_is_no_setting_is_an_error_but_those_of_kubernetes_are_not() {
-    let kubernetes = [
+fn a_variable_that_is_no_setting_is_an_error_but_flags_and_those_of_kubernetes_are_not() {
+    let others = [
         ("FLIGHTDECK_PORT", "tcp://10.0.0.1:8000"),
         ("FLIGHTDECK_PORT_8000_TCP_ADDR", "10.0.0.1"),
         ("FLIGHTDECK_SERVICE_HOST", "10.0.0.1"),
         ("FLIGHTDECK_CONFIG", "/etc/flightdeck.toml"),
+        ("FLIGHTDECK_ENDPOINT", "http://flightdeck:8000"),
     ];
-    let config = load("", &kubernetes, &Flags::default()).expect("valid");
+    let config = load("", &others, &Flags::default()).expect("valid");
     assert_eq!(config, Config::default());
     let error =
         load("", &[("FLIGHTDECK_RETENTION", "1m")], &Flags::default()).expect_err("no section");

@@ -25,3 +25,6 @@ mod example;
 
 // The sources of the configuration and their errors.
 mod config;
+
+// The client of the command line, as a shell runs it.
+mod cli_task;
