@@ -36,10 +36,17 @@ impl Room {
 
     /// Notes a task whose end was told: it is the first to leave.
     pub(super) fn may_leave(&self, entry: &Arc<TaskEntry>) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).push_back(Arc::downgrade(entry));
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // A weak pointer holds the memory of what it pointed to.
+        while told.front().is_some_and(|entry| entry.strong_count() == 0) {
+            told.pop_front();
+        }
+        told.push_back(Arc::downgrade(entry));
+        drop(told);
+        self.freed();
     }
 
-    /// Notes that a task has left.
+    /// Notes that a task has left, or may.
     pub(super) fn freed(&self) {
         self.freed.notify_waiters();
     }
