@@ -37,11 +37,8 @@ impl Faults {
         self.0.insert(connector.to_owned(), fault);
     }
 
-    /// The last fault of each connector that had one, sorted by name.
-    pub(super) fn last(&self) -> Vec<(String, Fault)> {
-        let mut faults: Vec<_> =
-            self.0.iter().map(|fault| (fault.key().clone(), fault.value().clone())).collect();
-        faults.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        faults
+    /// The last fault of a connector, if it had one.
+    pub(super) fn last(&self, connector: &str) -> Option<Fault> {
+        self.0.get(connector).map(|fault| fault.clone())
     }
 }

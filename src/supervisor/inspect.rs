@@ -47,17 +47,28 @@ pub struct TaskFilter {
 pub struct Overview {
     /// How many tasks there are, by type and phase.
     pub counts: BTreeMap<String, BTreeMap<Phase, u64>>,
-    /// How many there are.
-    pub tasks: usize,
     /// How many there may be.
     pub max_tasks: usize,
+    /// How many more there may be before Creates have to wait.
+    pub capacity_left: usize,
+    /// Creates that wait for room.
+    pub waiting_creates: usize,
     /// Of the tasks that are to be polled, the one that has waited the longest
     /// for a poll that succeeds.
     pub oldest_unpolled: Option<TaskReport>,
     /// Restarts of actors since the start.
     pub restarts: u64,
-    /// The last error of each connector that had one, sorted by name.
-    pub faults: Vec<(String, Fault)>,
+    /// Every connector by its name.
+    pub connectors: BTreeMap<String, ConnectorOverview>,
+}
+
+/// How a connector does.
+#[derive(Debug, Clone)]
+pub struct ConnectorOverview {
+    /// Its polls in flight.
+    pub polls_in_flight: usize,
+    /// Its last call that failed.
+    pub fault: Option<Fault>,
 }
 
 impl Tasks {
@@ -185,29 +196,37 @@ impl Overview {
     fn of(shared: &Shared) -> Self {
         let mut counts: BTreeMap<String, BTreeMap<Phase, u64>> = BTreeMap::new();
         let mut oldest: Option<(Duration, Arc<TaskEntry>)> = None;
-        let entries = shared.index.entries();
-        let tasks = entries.len();
-        for entry in entries {
+        for entry in shared.index.entries() {
             let snapshot = entry.snapshot();
             let phases = match counts.get_mut(&entry.category.name) {
                 Some(phases) => phases,
                 None => counts.entry(entry.category.name.clone()).or_default(),
             };
             *phases.entry(snapshot.phase).or_default() += 1;
-            let Some(unpolled) = unpolled_for(&entry, &snapshot) else {
-                continue;
-            };
-            if oldest.as_ref().is_none_or(|(longest, _)| unpolled > *longest) {
+            if let Some(unpolled) = unpolled_for(&entry, &snapshot)
+                && oldest.as_ref().is_none_or(|(longest, _)| unpolled > *longest)
+            {
                 oldest = Some((unpolled, entry));
             }
         }
+        let max_tasks = shared.settings.max_tasks;
         Self {
             counts,
-            tasks,
-            max_tasks: shared.settings.max_tasks,
+            max_tasks,
+            capacity_left: max_tasks.saturating_sub(shared.index.len()),
+            waiting_creates: shared.room.waiting(),
             oldest_unpolled: oldest.map(|(_, entry)| TaskReport::new(&entry, &entry.snapshot())),
             restarts: shared.metrics.restarts(),
-            faults: shared.faults.last(),
+            connectors: connectors(shared),
         }
     }
+}
+
+fn connectors(shared: &Shared) -> BTreeMap<String, ConnectorOverview> {
+    let agents = shared.connectors.agents().into_iter();
+    let overview = |name: &str| ConnectorOverview {
+        polls_in_flight: shared.polls_in_flight(name),
+        fault: shared.faults.last(name),
+    };
+    agents.map(|agent| (agent.name.clone(), overview(&agent.name))).collect()
 }

@@ -7,8 +7,10 @@
 //! - `registry`: the actor `TaskRegistry` supervises every `TaskActor` and
 //!   restarts it after a panic.
 //! - `task`: the actor `TaskActor` creates, polls and deletes one job.
-//! - `entry`, `index`: what is known of a task outside of its actor, and how it
-//!   is found.
+//! - `entry`, `desk`, `index`, `keys`: what is known of a task outside of its
+//!   actor, and how it is found.
+//! - `gate`: the polls of a connector take turns; `room`: new tasks wait for
+//!   some; `results`: those of sync tasks are kept for a repeat.
 //! - `schedule`, `budget`, `history`: pure parts of a task's state.
 //! - `call`: calls of a connector as child tasks, bounded in time.
 //! - `inspect`, `report`, `faults`: what is told to who looks inside.
@@ -19,18 +21,24 @@ mod budget;
 mod call;
 mod create;
 mod delete;
+mod desk;
+mod drain;
 mod entry;
 mod error;
 mod execute;
 mod faults;
+mod gate;
 mod get;
 mod history;
 mod index;
 mod inspect;
+mod keys;
 mod observe;
 mod oldest;
 mod registry;
 mod report;
+mod results;
+mod room;
 mod schedule;
 mod snapshot;
 mod sync_job;
@@ -41,7 +49,7 @@ mod world;
 pub use error::TaskError;
 pub use faults::Fault;
 pub use get::TaskQuery;
-pub use inspect::{Overview, TaskFilter};
+pub use inspect::{ConnectorOverview, Overview, TaskFilter};
 pub use report::{DeletionState, TaskReport};
 pub use tasks::Tasks;
 pub use world::{Clock, Randomness, SystemClock, World};

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::{entry::Deletion, entry::TaskEntry, snapshot::Snapshot};
+use super::{desk::Deletion, entry::TaskEntry, snapshot::Snapshot};
 use crate::{
     connector::{ConnectorError, Phase, TaskCategory},
     wire::handle::ExecutionId,

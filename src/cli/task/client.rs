@@ -154,7 +154,7 @@ impl Client {
         Ok(LogParts { client: self, stream: reply.await?, until })
     }
 
-    /// GetTaskMetrics: the task and the categories are filled in here.
+    /// GetTaskMetrics: which task it is about is filled in here.
     pub(super) async fn metrics(
         &self,
         task: &Task,
@@ -245,8 +245,13 @@ pub(super) struct LogParts<'a> {
 impl LogParts<'_> {
     /// The next part, or `None` after the last one.
     pub(super) async fn next(&mut self) -> Result<Option<get_task_logs_response::Part>, CallError> {
-        let next = self.client.before(self.until, self.stream.message());
-        Ok(next.await?.and_then(|message| message.part))
+        while let Some(message) = self.client.before(self.until, self.stream.message()).await? {
+            // A message of a later protocol may have none that is known here.
+            if message.part.is_some() {
+                return Ok(message.part);
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -144,3 +144,81 @@ fn structure(structure: &Struct) -> String {
 fn text(value: &Value) -> Option<String> {
     python::dumps_compact(value).or_else(|_| python::dumps(value)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        connector::Phase,
+        wire::flyteidl::core::{Binary, LiteralMap, Scalar},
+    };
+
+    fn binary(tag: &str, value: &'static [u8]) -> Literal {
+        let value = scalar::Value::Binary(Binary { value: value.into(), tag: tag.to_owned() });
+        Literal {
+            value: Some(literal::Value::Scalar(Box::new(Scalar { value: Some(value) }))),
+            ..Literal::default()
+        }
+    }
+
+    #[test]
+    fn a_resource_is_a_field_a_line() {
+        let info = json::message(names::STRUCT, json!({"retries": 2, "é": [null]}));
+        let outputs = [
+            ("o1".to_owned(), literals::from_json(&json!([{"a": 1.5}, "é"]))),
+            ("o0".to_owned(), literals::integer(5)),
+        ];
+        let described = resource(&Resource {
+            phase: Phase::Failed.into(),
+            message: "it broke:\n  here\n".to_owned(),
+            log_links: vec![TaskLog {
+                name: "Console".to_owned(),
+                uri: "http://backend/1".to_owned(),
+                ..TaskLog::default()
+            }],
+            outputs: Some(LiteralMap { literals: outputs.into() }),
+            custom_info: Some(info.expect("a structure")),
+            ..Resource::default()
+        });
+        let expected = [
+            "phase: FAILED",
+            "message: it broke:",
+            "    here",
+            "link: Console: http://backend/1",
+            "output: o0 = 5",
+            "output: o1 = [{\"a\":1.5},\"é\"]",
+            "info: {\"retries\":2.0,\"é\":[null]}",
+        ];
+        assert_eq!(described.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_literal_without_a_plain_value_is_shown_all_the_same() {
+        for (value, text) in [
+            (literals::float(f64::NAN), "NaN"),
+            (literals::collection(vec![literals::none()]), "[null]"),
+            (literals::string("\u{1b}[2J"), "\"\\u001b[2J\""),
+            (binary("png", b"\x01\x02"), r#"{"scalar":{"binary":{"value":"AQI=","tag":"png"}}}"#),
+            (
+                binary("msgpack", b"\x92"),
+                r#"{"scalar":{"binary":{"value":"kg==","tag":"msgpack"}}}"#,
+            ),
+            (Literal::default(), "{}"),
+        ] {
+            assert_eq!(literal(&value), text);
+        }
+    }
+
+    #[test]
+    fn a_log_line_begins_with_its_time_if_it_has_one() {
+        let line = |timestamp| {
+            log_line(&LogLine { timestamp, message: "created".to_owned(), ..LogLine::default() })
+        };
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 14_000_000 });
+        assert_eq!(line(at(1_795_253_400)), "2026-11-21T09:30:00.014Z created");
+        assert_eq!(line(at(i64::MAX)), "created");
+        assert_eq!(line(None), "created");
+    }
+}

@@ -131,6 +131,9 @@ fn put_inputs(request: &mut CreateTaskRequest, inputs: &[Input]) -> Result<(), U
             twice.name
         )));
     }
+    if inputs.is_empty() {
+        return Ok(());
+    }
     let values = &mut request.inputs.get_or_insert_default().literals;
     let template = request.template.get_or_insert_default();
     let interface = template.interface.get_or_insert_default();
@@ -149,4 +152,77 @@ fn custom(text: &str) -> Result<Struct, String> {
         return Err("it must be a JSON object, in braces".to_owned());
     }
     json::message(names::STRUCT, json).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use prost::Message;
+
+    use super::*;
+
+    const FIXTURE: &str = "tests/fixtures/flytekit-1.16/file_sensor_local.create.binpb";
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        task: NewTaskArgs,
+    }
+
+    fn request(flags: &[&str]) -> Result<CreateTaskRequest, String> {
+        let line = Line::try_parse_from([&["create"], flags].concat());
+        let line = line.map_err(|error| error.to_string())?;
+        line.task.request().map_err(|error| error.to_string())
+    }
+
+    fn fixture() -> CreateTaskRequest {
+        let bytes = fs::read(FIXTURE).expect("a request of flytekit");
+        CreateTaskRequest::decode(bytes.as_slice()).expect("a request of flytekit")
+    }
+
+    #[test]
+    fn a_sensor_is_described_as_flytekit_describes_it() {
+        let input = "path=/tmp/flytekit-fixture/ready";
+        let request = request(&["--type", "sensor", "--input", input]).expect("a request");
+        let expected = fixture();
+        assert_eq!(request.inputs, expected.inputs);
+        let inputs = |template: &TaskTemplate| template.interface.clone().expect("one").inputs;
+        let (template, expected) =
+            (request.template.expect("one"), expected.template.expect("one"));
+        assert_eq!(template.custom, expected.custom);
+        assert_eq!(inputs(&template), inputs(&expected));
+        assert_eq!(request.task_execution_metadata, None);
+        assert_eq!(request.output_prefix, "");
+    }
+
+    #[test]
+    fn flags_change_what_a_request_in_a_file_says_and_nothing_else() {
+        let flags = ["--attempt", "3", "--output-prefix", "s3://b/3", "--input", "path=/x"];
+        let changed = request(&[&["--request", FIXTURE], &flags[..]].concat()).expect("a request");
+        let mut expected = fixture();
+        expected.output_prefix = "s3://b/3".to_owned();
+        let path = "path=/x".parse::<Input>().expect("an input").literal();
+        expected.inputs.as_mut().expect("inputs").literals.insert("path".to_owned(), path);
+        let metadata = expected.task_execution_metadata.as_mut().expect("an execution");
+        metadata.task_execution_id.as_mut().expect("an id").retry_attempt = 3;
+        assert_eq!(changed, expected);
+        assert_eq!(request(&["--request", FIXTURE]), Ok(fixture()));
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_refused() {
+        for (flags, reason) in [
+            (&["--input", "a=b"][..], "--type"),
+            (&["--type", "webhook", "--sensor", "a.B"], "--sensor is for tasks of type sensor"),
+            (&["--type", "x", "--custom", "{}", "--custom-file", "f"], "cannot be used with"),
+            (&["--type", "x", "--request", "f"], "cannot be used with"),
+            (&["--type", "x", "--input", "a=1", "--input", "a=2"], "--input a is given twice"),
+            (&["--type", "x", "--custom", "5"], "JSON object"),
+            (&["--type", "x", "--custom-file", "/nowhere"], "/nowhere: No such file"),
+            (&["--request", "/nowhere"], "/nowhere: No such file"),
+        ] {
+            let error = request(flags).expect_err("a contradiction");
+            assert!(error.contains(reason), "{flags:?}: {error}");
+        }
+    }
 }

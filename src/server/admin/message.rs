@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use crate::{
     connector::Phase,
-    supervisor::{DeletionState, Fault, Overview, TaskFilter, TaskReport},
+    supervisor::{ConnectorOverview, DeletionState, Fault, Overview, TaskFilter, TaskReport},
     wire::{
         flightdeck::v1::{
-            self, ConnectorFault, Execution, GetStatusResponse, ListTasksRequest, Task, TaskCount,
+            self, ConnectorFault, ConnectorStatus, Execution, GetStatusResponse, ListTasksRequest,
+            Task, TaskCount,
         },
         handle::ExecutionId,
     },
@@ -92,16 +93,24 @@ pub(super) fn status(overview: Overview, uptime: Duration) -> GetStatusResponse 
         uptime: duration(uptime),
         tasks: tasks.collect(),
         max_tasks: overview.max_tasks as u64,
-        capacity_left: overview.max_tasks.saturating_sub(overview.tasks) as u64,
+        capacity_left: overview.capacity_left as u64,
         oldest_unpolled: overview.oldest_unpolled.map(task),
         restarts: overview.restarts,
-        last_errors: overview.faults.into_iter().map(fault).collect(),
+        waiting_creates: overview.waiting_creates as u64,
+        connectors: overview.connectors.into_iter().map(connector).collect(),
     }
 }
 
-fn fault((connector, fault): (String, Fault)) -> ConnectorFault {
+fn connector((name, overview): (String, ConnectorOverview)) -> ConnectorStatus {
+    ConnectorStatus {
+        connector: name,
+        polls_in_flight: overview.polls_in_flight as u64,
+        last_error: overview.fault.map(fault),
+    }
+}
+
+fn fault(fault: Fault) -> ConnectorFault {
     ConnectorFault {
-        connector,
         time: Some(fault.at.into()),
         operation: fault.operation.as_str().to_owned(),
         task_id: fault.task_id.to_string(),
