@@ -16,6 +16,9 @@ mod tasks_sync;
 // The services over real gRPC on loopback.
 mod service;
 
+// The admin service, and the command that asks it.
+mod admin;
+
 // The wire, held against the table of flyteidl and the requests of flytekit.
 mod wire;
 
