@@ -284,7 +284,8 @@ fn enums() -> Vec<EnumDescriptor> {
 }
 
 fn methods() -> Vec<MethodDescriptor> {
-    pool().services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+    let services = pool().services().filter(|service| service.full_name().starts_with("flyteidl."));
+    services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
 /// Compares two sets and lists everything in which they differ.
