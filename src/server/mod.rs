@@ -1,8 +1,13 @@
 //! The service: thin gRPC handlers, health, reflection and the metrics
 //! endpoint, from binding the ports to the end of the drain.
 
+mod activity;
+mod admission;
 mod asynchronous;
 mod caller;
+mod connection;
+mod connections;
+mod deadline;
 mod health;
 mod listener;
 mod metadata;

@@ -7,15 +7,19 @@ use std::{
     sync::Arc,
 };
 
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
-use tonic::transport::{Server, server::TcpIncoming};
-use tonic_health::{ServingStatus, server::HealthReporter};
-use tower::layer::util::{Identity, Stack};
-use tracing::{error, info, warn};
+use tokio::{
+    net::TcpListener,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tracing::{error, info};
 
 use super::{
-    asynchronous::AsyncHandlers, health, listener, listener::BindError, metadata::MetadataHandlers,
-    metrics, panic, synchronous::SyncHandlers,
+    admission::Admission, asynchronous::AsyncHandlers, connection::Protocol,
+    connections::Connections, health::Reporter, listener, listener::BindError,
+    metadata::MetadataHandlers, metrics, synchronous::SyncHandlers,
 };
 use crate::{
     config::Config,
@@ -56,9 +60,6 @@ pub enum ServeError {
     /// The reflection service does not read our own descriptors.
     #[error("cannot describe the services: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The gRPC server failed.
-    #[error("the gRPC server failed: {0}")]
-    Grpc(#[from] tonic::transport::Error),
     /// A socket failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -95,13 +96,15 @@ impl Service {
         self.prometheus.local_addr()
     }
 
-    /// Serves until `shutdown` completes, then drains: NOT_SERVING, no new
-    /// connections, and requests under way get `server.drain_timeout`. Jobs
-    /// are not touched: tasks live on in their handles.
+    /// Serves until `shutdown` completes, then drains: NOT_SERVING, after
+    /// `server.drain_grace` no new connections and GOAWAY on the open ones, and
+    /// requests under way get `server.drain_timeout`. Jobs are not touched:
+    /// tasks live on in their handles.
     ///
     /// # Errors
-    /// If the service cannot start, or its listening socket fails.
+    /// If the service cannot start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let settings = &self.config.server;
         let metrics = Arc::new(Metrics::new()?);
         let tasks = Tasks::start(
             &self.config,
@@ -110,73 +113,59 @@ impl Service {
             self.world.clone(),
         )
         .await?;
-        let _endpoint = MetricsEndpoint::start(self.prometheus, metrics);
-        let drain_timeout = self.config.server.drain_timeout;
-        let (reporter, health) = health::not_serving().await;
-        let router = router(&self.config, &tasks, self.connectors)?.add_service(health);
+        let _endpoint = MetricsEndpoint::start(self.prometheus, metrics.clone());
+        let health = Reporter::not_serving().await;
+        let routes = routes(&self.config, &tasks, self.connectors)?.add_service(health.service());
+        let admission = Admission::new(settings.max_in_flight, metrics.clone());
+        let mut connections = Connections::new(
+            settings.max_connections,
+            settings.max_connection_age,
+            Protocol::new(settings, routes.prepare(), admission.clone()),
+            metrics,
+            self.world.randomness,
+        );
+        health.set(ServingStatus::Serving).await;
 
-        let (drain, drained) = oneshot::channel::<()>();
-        let incoming = TcpIncoming::from(self.grpc).with_nodelay(Some(true));
-        let server = router.serve_with_incoming_shutdown(incoming, async {
-            // A dropped sender means the same as a sent word.
-            let _ = drained.await;
-        });
-        tokio::pin!(server);
-        health::set_all(&reporter, ServingStatus::Serving).await;
-
-        let served = tokio::select! {
-            served = &mut server => served,
-            () = shutdown => {
-                begin_drain(&reporter, drain).await;
-                timeout(drain_timeout, &mut server).await.unwrap_or_else(|_| {
-                    warn!(?drain_timeout, "requests are still under way at the end of the drain");
-                    Ok(())
-                })
-            }
+        let stop = async {
+            shutdown.await;
+            info!(grace = ?settings.drain_grace, "draining: NOT_SERVING, then no new connections");
+            health.set(ServingStatus::NotServing).await;
+            sleep(settings.drain_grace).await;
         };
+        tokio::select! {
+            never = connections.accept(self.grpc) => match never {},
+            () = stop => health.end_watches(),
+        }
+        connections.drain(&admission, Instant::now() + settings.drain_timeout).await;
         tasks.stop();
-        Ok(served?)
+        Ok(())
     }
 }
 
-async fn begin_drain(reporter: &HealthReporter, drain: oneshot::Sender<()>) {
-    info!("draining: no new connections, requests under way are finished");
-    health::set_all(reporter, ServingStatus::NotServing).await;
-    // The server is gone already if nobody listens.
-    let _ = drain.send(());
-}
-
-type Router = tonic::transport::server::Router<Stack<panic::Layer, Identity>>;
-
-fn router(
+/// Every gRPC service but health.
+fn routes(
     config: &Config,
     tasks: &Tasks,
     connectors: Arc<ConnectorRegistry>,
-) -> Result<Router, ServeError> {
-    let settings = &config.server;
-    let largest = usize::try_from(settings.max_message_size.as_u64()).unwrap_or(usize::MAX);
+) -> Result<Routes, ServeError> {
+    let largest = config.server.max_message_size.as_u64();
+    let largest = usize::try_from(largest).unwrap_or(usize::MAX);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(Server::builder()
-        .max_concurrent_streams(settings.max_concurrent_streams)
-        .http2_keepalive_interval(Some(settings.keepalive_interval))
-        .http2_keepalive_timeout(Some(settings.keepalive_timeout))
-        .layer(panic::layer())
-        .add_service(
-            AsyncAgentServiceServer::new(AsyncHandlers(tasks.clone()))
-                .max_decoding_message_size(largest),
-        )
-        .add_service(
-            SyncAgentServiceServer::new(SyncHandlers(tasks.clone()))
-                .max_decoding_message_size(largest),
-        )
-        .add_service(AgentMetadataServiceServer::new(MetadataHandlers(connectors)))
-        .add_service(reflection().build_v1()?)
-        // grpcurl before 1.8.8 asks for the older version.
-        .add_service(reflection().build_v1alpha()?))
+    Ok(Routes::new(
+        AsyncAgentServiceServer::new(AsyncHandlers(tasks.clone()))
+            .max_decoding_message_size(largest),
+    )
+    .add_service(
+        SyncAgentServiceServer::new(SyncHandlers(tasks.clone())).max_decoding_message_size(largest),
+    )
+    .add_service(AgentMetadataServiceServer::new(MetadataHandlers(connectors)))
+    .add_service(reflection().build_v1()?)
+    // grpcurl before 1.8.8 asks for the older version.
+    .add_service(reflection().build_v1alpha()?))
 }
 
 /// The HTTP server of the Prometheus endpoint, until it is dropped.

@@ -64,6 +64,9 @@ pub struct Metrics {
     refusals: IntCounterVec,
     adoptions: IntCounterVec,
     ended: IntCounterVec,
+    in_flight: IntGauge,
+    connections: IntGauge,
+    closed: IntCounterVec,
 }
 
 impl Metrics {
@@ -149,6 +152,19 @@ impl Metrics {
                 "Tasks that reached a terminal phase",
                 &["task_type", "phase"],
             )?,
+            in_flight: register(
+                &registry,
+                IntGauge::new("flightdeck_requests_in_flight", "Requests about tasks under way")?,
+            )?,
+            connections: register(
+                &registry,
+                IntGauge::new("flightdeck_connections", "gRPC connections open now")?,
+            )?,
+            closed: counter(
+                "flightdeck_connections_closed_total",
+                "gRPC connections that the service closed, by why",
+                &["reason"],
+            )?,
             registry: registry.clone(),
             types: TaskTypes::default(),
             requests: DashMap::new(),
@@ -193,6 +209,22 @@ impl Metrics {
     /// Counts a request that was refused for want of room.
     pub fn refused(&self, reason: &str) {
         self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// The requests about tasks that are under way.
+    pub fn in_flight(&self) -> &IntGauge {
+        &self.in_flight
+    }
+
+    /// Sets how many connections are open.
+    pub fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a connection that the service closed: `idlest`, `first_byte`,
+    /// `age`.
+    pub fn connection_closed(&self, reason: &str) {
+        self.closed.with_label_values(&[reason]).inc();
     }
 }
 
