@@ -12,6 +12,8 @@ mod tasks_observe;
 mod tasks_sync;
 
 // The services over real gRPC on loopback.
+mod server_drain;
+mod server_limits;
 mod service;
 
 // The wire, held against the table of flyteidl and the requests of flytekit.

@@ -1,5 +1,6 @@
 //! What several tests use.
 
 pub mod backend;
+pub mod process;
 pub mod requests;
 pub mod service;

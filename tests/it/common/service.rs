@@ -86,6 +86,7 @@ impl TestService {
         config.metrics.port = 0;
         config.server.host = localhost;
         config.metrics.host = localhost;
+        config.server.drain_grace = Duration::ZERO;
         Self::start_as_is(config, backend)
     }
 
