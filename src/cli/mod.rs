@@ -3,8 +3,13 @@
 mod connectors;
 mod serve;
 mod table;
+mod task;
 
-use std::process::ExitCode;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -31,6 +36,8 @@ enum Command {
     Serve(serve::Args),
     /// List the connectors that are built in.
     Connectors(connectors::Args),
+    /// Call a connector service: create, watch and delete tasks.
+    Task(Box<task::Args>),
 }
 
 /// Runs the command of this process's arguments, with the built-in connectors.
@@ -47,9 +54,11 @@ pub fn run_with(
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args, register),
         Command::Connectors(args) => connectors::run(&args, register),
+        Command::Task(args) => task::run(*args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // Not eprintln!, which panics when nobody reads stderr any more.
+        let _ = writeln!(io::stderr(), "error: {error:#}");
         match error.is::<ConfigError>() || error.is::<UsageError>() {
             true => ExitCode::from(EXIT_USAGE),
             false => ExitCode::FAILURE,
@@ -65,6 +74,12 @@ fn all_connectors(
     let connectors = builtin(config)?;
     register(&connectors)?;
     Ok(connectors)
+}
+
+/// Prints a line. That nobody reads it (`| true`) is no reason to stop, and
+/// `println!` would panic.
+fn print_line(line: &impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Arguments that clap takes and that still make no sense.

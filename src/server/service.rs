@@ -136,7 +136,10 @@ impl Service {
             never = connections.accept(self.grpc) => match never {},
             () = stop => health.end_watches(),
         }
-        connections.drain(&admission, Instant::now() + settings.drain_timeout).await;
+        let deadline = Instant::now() + settings.drain_timeout;
+        connections.drain(&admission, deadline).await;
+        // Deletes went on meanwhile; now no request can open another one.
+        tasks.drain(deadline).await;
         tasks.stop();
         Ok(())
     }

@@ -96,7 +96,7 @@ async fn a_watch_of_health_is_told_and_ended_and_does_not_hold_the_exit() {
     let last = watch.message().await.expect("no error").expect("a status");
     assert_eq!(last.status(), ServingStatus::NotServing);
     let end = watch.message().await.expect_err("the end");
-    assert_eq!(end.code(), Code::Unavailable, "{end}");
+    assert_eq!((end.code(), end.message()), (Code::Unavailable, "the service is stopping"));
     assert_eq!(process.ended().await.code(), Some(0));
 }
 
