@@ -71,7 +71,7 @@ impl Admission {
             return Ok(None);
         }
         let others = self.under_way.fetch_add(1, SeqCst);
-        self.metrics.in_flight().inc();
+        self.metrics.server().in_flight().inc();
         let counted = Counted(self.clone());
         if others < self.limit {
             return Ok(Some(counted));
@@ -95,7 +95,7 @@ struct Counted(Arc<Admission>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.metrics.in_flight().dec();
+        self.0.metrics.server().in_flight().dec();
         if self.0.under_way.fetch_sub(1, SeqCst) == 1 {
             self.0.emptied.notify_waiters();
         }

@@ -95,7 +95,7 @@ impl Connections {
         let (protocol, used) = (self.protocol.clone(), activity.clone());
         let task = self.tasks.spawn(async move { protocol.serve(stream, used, age, told).await });
         self.staying.insert(task.id(), Place { activity, leave, task });
-        self.metrics.connections(self.tasks.len());
+        self.metrics.server().connections(self.tasks.len());
     }
 
     /// Asks the connection to leave that has been without a request for the
@@ -106,7 +106,7 @@ impl Connections {
         let Some(place) = idlest.and_then(|id| self.staying.remove(&id)) else {
             return;
         };
-        self.metrics.connection_closed("idlest");
+        self.metrics.server().connection_closed("idlest");
         let leaving = self.tasks.len() - self.staying.len();
         if leaving > MAX_LEAVING {
             place.task.abort();
@@ -131,8 +131,8 @@ impl Connections {
         let id = match ended {
             Ok((id, end)) => {
                 match end {
-                    End::Silent => self.metrics.connection_closed("first_byte"),
-                    End::Aged => self.metrics.connection_closed("age"),
+                    End::Silent => self.metrics.server().connection_closed("first_byte"),
+                    End::Aged => self.metrics.server().connection_closed("age"),
                     End::Over => {}
                 }
                 id
@@ -145,7 +145,7 @@ impl Connections {
             }
         };
         self.staying.remove(&id);
-        self.metrics.connections(self.tasks.len());
+        self.metrics.server().connections(self.tasks.len());
     }
 
     /// Says GOAWAY on every connection, waits until they are closed or only
@@ -167,7 +167,7 @@ impl Connections {
             }
         }
         self.tasks.shutdown().await;
-        self.metrics.connections(0);
+        self.metrics.server().connections(0);
     }
 }
 

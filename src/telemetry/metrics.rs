@@ -14,6 +14,7 @@ use prometheus::{
 
 use super::{
     labels::TaskTypes,
+    server::ServerMetrics,
     summary::{Summary, SummaryVec},
 };
 
@@ -66,9 +67,7 @@ pub struct Metrics {
     ended: IntCounterVec,
     orphans: IntCounterVec,
     deletes_given_up: IntCounterVec,
-    in_flight: IntGauge,
-    connections: IntGauge,
-    closed: IntCounterVec,
+    server: ServerMetrics,
 }
 
 impl Metrics {
@@ -164,19 +163,7 @@ impl Metrics {
                 "Deletes that the backend did not confirm in all the time given to it",
                 &["task_type"],
             )?,
-            in_flight: register(
-                &registry,
-                IntGauge::new("flightdeck_requests_in_flight", "Requests about tasks under way")?,
-            )?,
-            connections: register(
-                &registry,
-                IntGauge::new("flightdeck_connections", "gRPC connections open now")?,
-            )?,
-            closed: counter(
-                "flightdeck_connections_closed_total",
-                "gRPC connections that the service closed, by why",
-                &["reason"],
-            )?,
+            server: ServerMetrics::new(&registry)?,
             registry: registry.clone(),
             types: TaskTypes::default(),
             requests: DashMap::new(),
@@ -223,24 +210,13 @@ impl Metrics {
         self.refusals.with_label_values(&[reason]).inc();
     }
 
-    /// The requests about tasks that are under way.
-    pub fn in_flight(&self) -> &IntGauge {
-        &self.in_flight
-    }
-
-    /// Sets how many connections are open.
-    pub fn connections(&self, open: usize) {
-        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
-    }
-
-    /// Counts a connection that the service closed: `idlest`, `first_byte`,
-    /// `age`.
-    pub fn connection_closed(&self, reason: &str) {
-        self.closed.with_label_values(&[reason]).inc();
+    /// The metrics of the gRPC server.
+    pub fn server(&self) -> &ServerMetrics {
+        &self.server
     }
 }
 
-fn register<C: Collector + Clone + 'static>(
+pub(super) fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: C,
 ) -> prometheus::Result<C> {

@@ -35,6 +35,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::common::{
     backend::Backend,
+    process::Process,
     requests::{get, header},
     service::{LIMIT, TestService},
 };
@@ -201,6 +202,16 @@ async fn list_agents_answers_on_every_new_connection_among_abandoned_and_silent_
         list_agents(channel.clone()).await;
         abandoned.push(channel);
     }
+}
+
+#[tokio::test]
+async fn list_agents_answers_when_the_system_has_no_more_descriptors() {
+    let process = Process::start_with_files(40, &[]).await;
+    let mut silent = Vec::new();
+    for _ in 0..60 {
+        silent.push(TcpStream::connect(process.grpc).await.expect("a connection"));
+    }
+    list_agents(process.channel().await).await;
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ use tonic::transport::Channel;
 
 use super::service::LIMIT;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_flightdeck");
+
 /// A running `flightdeck serve`; killed if it is dropped.
 pub struct Process {
     pub grpc: SocketAddr,
@@ -25,7 +27,18 @@ impl Process {
     /// Starts it on loopback with these settings, each a variable of the
     /// environment, and waits until it serves.
     pub async fn start(settings: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flightdeck"))
+        Self::spawn(Command::new(BINARY), settings).await
+    }
+
+    /// Starts it with so many file descriptors.
+    pub async fn start_with_files(files: usize, settings: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\""), BINARY]);
+        Self::spawn(shell, settings).await
+    }
+
+    async fn spawn(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        let mut child = command
             .args(["serve", "--port", "0", "--prometheus-port", "0"])
             .env("FLIGHTDECK_SERVER__HOST", "127.0.0.1")
             .env("FLIGHTDECK_METRICS__HOST", "127.0.0.1")
