@@ -21,9 +21,11 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::{
-    common::{process::Process, requests::header, service::LIMIT},
-    server_limits::{BEGINNING, UnderWay, closed},
+use crate::common::{
+    peer::{BEGINNING, UnderWay, closed},
+    process::Process,
+    requests::header,
+    service::LIMIT,
 };
 
 /// Limits that a test does not live to see: whatever ends the drain, it is not

@@ -1,7 +1,7 @@
 //! The limits of the server: what it refuses, what it never refuses, and whom
 //! it shows out.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytesize::ByteSize;
@@ -9,24 +9,17 @@ use flightdeck::{
     config::Config,
     connector::Phase,
     wire::flyteidl::{
-        admin::{
-            CreateRequestHeader, ExecuteTaskSyncRequest, ExecuteTaskSyncResponse, GetTaskRequest,
-            ListAgentsRequest, execute_task_sync_request::Part,
-        },
-        core::LiteralMap,
+        admin::{GetTaskRequest, ListAgentsRequest},
         service::{
             agent_metadata_service_client::AgentMetadataServiceClient,
             async_agent_service_client::AsyncAgentServiceClient,
-            sync_agent_service_client::SyncAgentServiceClient,
         },
     },
 };
-use futures::{StreamExt, stream};
 use h2::{Reason, client::SendRequest};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::TcpStream,
-    sync::oneshot,
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
@@ -35,69 +28,11 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::common::{
     backend::Backend,
+    peer::{BEGINNING, UnderWay, closed},
     process::Process,
     requests::{get, header},
     service::{LIMIT, TestService},
 };
-
-/// What every HTTP/2 client begins with: the preface and empty SETTINGS.
-pub const BEGINNING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-
-/// A request that is under way until its inputs are sent.
-pub struct UnderWay {
-    inputs: Option<oneshot::Sender<LiteralMap>>,
-    reply: JoinHandle<Result<ExecuteTaskSyncResponse, Status>>,
-}
-
-impl UnderWay {
-    /// Begins an ExecuteTaskSync of this header on the connection.
-    pub fn begin(channel: Channel, header: CreateRequestHeader) -> Self {
-        let (inputs, later) = oneshot::channel();
-        let part = |part| ExecuteTaskSyncRequest { part: Some(part) };
-        let sent = stream::iter([part(Part::Header(header))]).chain(
-            stream::once(later).map(move |inputs| part(Part::Inputs(inputs.unwrap_or_default()))),
-        );
-        let mut client = SyncAgentServiceClient::new(channel);
-        let reply = tokio::spawn(async move {
-            let mut replies = client.execute_task_sync(sent).await?.into_inner();
-            replies.message().await?.ok_or_else(|| Status::internal("no reply"))
-        });
-        Self { inputs: Some(inputs), reply }
-    }
-
-    /// Sends the inputs, and waits for the reply.
-    pub async fn finish(mut self) -> Result<ExecuteTaskSyncResponse, Status> {
-        self.send_inputs();
-        self.reply().await
-    }
-
-    /// Sends the inputs.
-    pub fn send_inputs(&mut self) {
-        let inputs = self.inputs.take().expect("sent once");
-        inputs.send(LiteralMap::default()).expect("it is under way");
-    }
-
-    /// Waits for the reply.
-    pub async fn reply(self) -> Result<ExecuteTaskSyncResponse, Status> {
-        timeout(LIMIT, self.reply).await.expect("a reply").expect("no panic")
-    }
-}
-
-/// Waits until the service closes the connection.
-pub async fn closed(stream: &mut TcpStream) {
-    let mut bytes = [0; 1024];
-    let read = async {
-        loop {
-            match stream.read(&mut bytes).await {
-                Ok(0) => return,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return,
-                Err(error) => panic!("{error}"),
-            }
-        }
-    };
-    timeout(LIMIT, read).await.expect("the service closes it");
-}
 
 /// An HTTP/2 client without gRPC, and the task that ends with its connection.
 async fn http2(service: &TestService) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
@@ -246,7 +181,7 @@ async fn a_caller_that_leaves_gives_its_place_back() {
     config.server.max_in_flight = 1;
     let service = TestService::start(config, &backend());
     let held = hold(&service, service.channel().await).await;
-    held.reply.abort();
+    held.abandon();
     let channel = service.channel().await;
     let begun = Instant::now();
     while let Err(status) = get_anything(channel.clone()).await {
