@@ -22,7 +22,7 @@ use tonic_health::pb::{
 };
 
 use crate::common::{
-    peer::{BEGINNING, UnderWay, closed},
+    peer::{BEGINNING, UnderWay, closed, has_goaway},
     process::Process,
     requests::header,
     service::LIMIT,
@@ -81,8 +81,12 @@ async fn a_client_that_does_not_answer_to_goaway_does_not_hold_the_exit() {
     let process = patient().await;
     let mut deaf = TcpStream::connect(process.grpc).await.expect("a connection");
     deaf.write_all(BEGINNING).await.expect("written");
-    deaf.read_u8().await.expect("its SETTINGS");
+    let mut settings = [0; 9];
+    deaf.read_exact(&mut settings).await.expect("the head of its SETTINGS");
+    let length = usize::from(settings[2]);
+    deaf.read_exact(&mut vec![0; length]).await.expect("its SETTINGS");
     process.signal("INT").await;
+    assert!(has_goaway(&closed(&mut deaf).await), "it is cut without a word");
     assert_eq!(process.ended().await.code(), Some(0));
 }
 

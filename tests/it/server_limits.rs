@@ -28,7 +28,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::common::{
     backend::Backend,
-    peer::{BEGINNING, UnderWay, closed},
+    peer::{BEGINNING, UnderWay, closed, has_goaway},
     process::Process,
     requests::{get, header},
     service::{LIMIT, TestService},
@@ -112,14 +112,14 @@ async fn at_the_limit_of_connections_the_idlest_leaves_and_the_new_one_is_served
     config.server.max_connections = 3;
     let service = TestService::start(config, &backend());
     let busy = hold(&service, service.channel().await).await;
-    let (_client, idle) = http2(&service).await;
+    let mut idle = TcpStream::connect(service.grpc).await.expect("a connection");
+    idle.write_all(BEGINNING).await.expect("written");
     let used = service.channel().await;
     list_agents(used.clone()).await;
     counted(&service, "flightdeck_connections 3").await;
 
     list_agents(service.channel().await).await;
-    let left = timeout(LIMIT, idle).await.expect("the idlest leaves").expect("no panic");
-    left.expect("it is told so by GOAWAY, not cut");
+    assert!(has_goaway(&closed(&mut idle).await), "it is cut without a word");
     counted(&service, "flightdeck_connections_closed_total{reason=\"idlest\"} 1").await;
     busy.finish().await.expect("the busy one goes on");
 }

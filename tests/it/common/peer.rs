@@ -64,18 +64,25 @@ impl UnderWay {
     }
 }
 
-/// Waits until the service closes the connection.
-pub async fn closed(stream: &mut TcpStream) {
-    let mut bytes = [0; 1024];
-    let read = async {
-        loop {
-            match stream.read(&mut bytes).await {
-                Ok(0) => return,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return,
-                Err(error) => panic!("{error}"),
-            }
+/// Waits until the service closes the connection, and gives what it sent.
+pub async fn closed(stream: &mut TcpStream) -> Vec<u8> {
+    let mut sent = Vec::new();
+    let end = timeout(LIMIT, stream.read_to_end(&mut sent)).await;
+    match end.expect("the service closes it") {
+        Err(error) if error.kind() != io::ErrorKind::ConnectionReset => panic!("{error}"),
+        _ => sent,
+    }
+}
+
+/// True if there is a GOAWAY among these HTTP/2 frames.
+pub fn has_goaway(mut frames: &[u8]) -> bool {
+    const GOAWAY: u8 = 7;
+    while let [a, b, c, kind, _flags, _, _, _, _, rest @ ..] = frames {
+        if *kind == GOAWAY {
+            return true;
         }
-    };
-    timeout(LIMIT, read).await.expect("the service closes it");
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        frames = rest.get(length..).unwrap_or_default();
+    }
+    false
 }
