@@ -10,7 +10,7 @@ mod server;
 mod validate;
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     num::NonZero,
     time::Duration,
 };
@@ -29,6 +29,8 @@ pub struct Config {
     pub server: Server,
     /// The Prometheus endpoint.
     pub metrics: Metrics,
+    /// The look inside.
+    pub admin: Admin,
     /// What a task's actor guarantees.
     pub tasks: Tasks,
     /// The rhythm of polls.
@@ -52,6 +54,31 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self { host: IpAddr::V6(Ipv6Addr::UNSPECIFIED), port: 9090 }
+    }
+}
+
+/// `[admin]`: the admin service, which `flightdeck task list` asks.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// The address to listen on, a loopback address.
+    pub host: IpAddr,
+    /// The port; 0 lets the system choose. Without one it is
+    /// [`Admin::USUAL_PORT`] if that is free, else there is no admin service:
+    /// two services on one machine must not need a setting for it.
+    pub port: Option<u16>,
+}
+
+impl Admin {
+    /// The port that is tried where none is set.
+    pub const USUAL_PORT: u16 = 8001;
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { enabled: true, host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: None }
     }
 }
 

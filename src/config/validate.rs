@@ -22,6 +22,8 @@ impl Config {
         self.server.validate()?;
         self.check_ports()?;
 
+        self.validate_admin()?;
+
         let tasks = &self.tasks;
         between("tasks.max_tasks", tasks.max_tasks, 1, usize::MAX)?;
         between("tasks.max_adoptions", tasks.max_adoptions, 1, Semaphore::MAX_PERMITS)?;
@@ -103,6 +105,32 @@ impl Server {
         between("server.max_error_resets", self.max_error_resets, 1, 100_000)?;
         duration("server.drain_grace", self.drain_grace, Duration::ZERO)?;
         duration("server.drain_timeout", self.drain_timeout, Duration::ZERO)
+    }
+}
+
+impl Config {
+    fn validate_admin(&self) -> Result<(), ConfigError> {
+        let admin = &self.admin;
+        if !admin.host.is_loopback() {
+            return Err(ConfigError::Value {
+                key: "admin.host",
+                value: format!("\"{}\"", admin.host),
+                allowed: "it must be a loopback address such as \"127.0.0.1\", because the admin \
+                          service tells the names of executions and the texts of errors to \
+                          whoever asks; reach it from elsewhere through a port-forward"
+                    .into(),
+            });
+        }
+        let others = [("server.port", self.server.port), ("metrics.port", self.metrics.port)];
+        let taken = others.into_iter().find(|(_, port)| *port != 0 && Some(*port) == admin.port);
+        match taken {
+            Some((other, port)) if admin.enabled => Err(ConfigError::Value {
+                key: "admin.port",
+                value: port.to_string(),
+                allowed: format!("it is {other} too; give each a port of its own"),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

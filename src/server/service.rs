@@ -14,12 +14,21 @@ use tokio::{
 };
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
+use tonic_reflection::server::Builder;
 use tracing::{error, info};
 
 use super::{
-    admission::Admission, asynchronous::AsyncHandlers, connection::Protocol,
-    connections::Connections, health::Reporter, listener, listener::BindError,
-    metadata::MetadataHandlers, metrics, synchronous::SyncHandlers,
+    admin::{self, AdminServer},
+    admission::Admission,
+    asynchronous::AsyncHandlers,
+    connection::Protocol,
+    connections::Connections,
+    health::{Reporter, SERVICE_NAMES},
+    listener,
+    listener::BindError,
+    metadata::MetadataHandlers,
+    metrics,
+    synchronous::SyncHandlers,
 };
 use crate::{
     config::Config,
@@ -43,6 +52,7 @@ pub struct Service {
     world: World,
     grpc: TcpListener,
     prometheus: TcpListener,
+    admin: Option<TcpListener>,
 }
 
 /// A service that could not run.
@@ -80,6 +90,7 @@ impl Service {
         Ok(Self {
             grpc: listener::bind(server.host, server.port, "gRPC", "server.port")?,
             prometheus: listener::bind(metrics.host, metrics.port, "Prometheus", "metrics.port")?,
+            admin: admin::bind(&config.admin)?,
             config,
             connectors,
             world,
@@ -94,6 +105,11 @@ impl Service {
     /// The address of the Prometheus endpoint.
     pub fn metrics_address(&self) -> io::Result<SocketAddr> {
         self.prometheus.local_addr()
+    }
+
+    /// The address of the admin service, if there is one.
+    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
     }
 
     /// Serves until `shutdown` completes, then drains: NOT_SERVING, after
@@ -114,6 +130,7 @@ impl Service {
         )
         .await?;
         let _endpoint = MetricsEndpoint::start(self.prometheus, metrics.clone());
+        let _admin = self.admin.map(|listener| AdminServer::start(listener, &tasks));
         let health = Reporter::not_serving().await;
         let routes = routes(&self.config, &tasks, self.connectors)?.add_service(health.service());
         let admission = Admission::new(settings.max_in_flight, metrics.clone());
@@ -153,10 +170,15 @@ fn routes(
 ) -> Result<Routes, ServeError> {
     let largest = config.server.max_message_size.as_u64();
     let largest = usize::try_from(largest).unwrap_or(usize::MAX);
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
+    let reflection = |own_name: &str| {
+        let builder = Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name(own_name);
+        // Named, because the descriptors have the admin service in them, which
+        // is not served here.
+        let names = SERVICE_NAMES.into_iter().filter(|name| !name.is_empty());
+        names.fold(builder, Builder::with_service_name)
     };
     Ok(Routes::new(
         AsyncAgentServiceServer::new(AsyncHandlers(tasks.clone()))
@@ -166,9 +188,9 @@ fn routes(
         SyncAgentServiceServer::new(SyncHandlers(tasks.clone())).max_decoding_message_size(largest),
     )
     .add_service(AgentMetadataServiceServer::new(MetadataHandlers(connectors)))
-    .add_service(reflection().build_v1()?)
+    .add_service(reflection("grpc.reflection.v1.ServerReflection").build_v1()?)
     // grpcurl before 1.8.8 asks for the older version.
-    .add_service(reflection().build_v1alpha()?))
+    .add_service(reflection("grpc.reflection.v1alpha.ServerReflection").build_v1alpha()?))
 }
 
 /// The HTTP server of the Prometheus endpoint, until it is dropped.

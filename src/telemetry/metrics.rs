@@ -205,6 +205,14 @@ impl Metrics {
             .clone()
     }
 
+    /// Restarts of actors, of all task types and causes.
+    pub fn restarts(&self) -> u64 {
+        let families = self.restarts.collect();
+        let metrics = families.iter().flat_map(|family| family.get_metric());
+        // The counter counts in whole numbers; only its wire has floats.
+        metrics.map(|metric| metric.get_counter().get_value() as u64).sum()
+    }
+
     /// Counts a request that was refused for want of room.
     pub fn refused(&self, reason: &str) {
         self.refusals.with_label_values(&[reason]).inc();

@@ -44,6 +44,7 @@ fn the_example_file_names_every_setting_with_its_default() {
              drain_timeout",
         ),
         ("metrics", "host port"),
+        ("admin", "enabled host port"),
         (
             "tasks",
             "handle max_tasks max_waiting_creates max_adoptions max_result_size \
@@ -115,6 +116,8 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
         ("[server]\nmax_header_size = \"1GiB\"\n", &["server.max_header_size", "1048576"]),
         ("[server]\nmax_in_flight = 0\n", &["server.max_in_flight", "0", "from 1"]),
         ("[server]\nport = 9090\n", &["metrics.port", "9090", "server.port"]),
+        ("[admin]\nport = 9090\n", &["admin.port", "9090", "metrics.port"]),
+        ("[admin]\nhost = \"0.0.0.0\"\n", &["admin.host", "0.0.0.0", "loopback", "port-forward"]),
         (
             "[tasks]\nhandle = \"plain\"\nenforce_timeout = true\n",
             &["tasks.enforce_timeout", "plain"],

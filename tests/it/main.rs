@@ -18,6 +18,9 @@ mod server_drain;
 mod server_limits;
 mod service;
 
+// The admin service, and the command that asks it.
+mod admin;
+
 // The wire, held against the table of flyteidl and the requests of flytekit.
 mod wire;
 
