@@ -6,6 +6,7 @@
 //! between the levels: `FLIGHTDECK_TASKS__RETENTION=5m`.
 
 mod load;
+mod server;
 mod validate;
 
 use std::{
@@ -18,6 +19,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub use load::{ConfigError, Flags};
+pub use server::Server;
 
 /// All settings of the service.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -37,47 +39,6 @@ pub struct Config {
     pub sensor: Sensor,
     /// The webhook connector.
     pub webhook: Webhook,
-}
-
-/// `[server]`: the gRPC service.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Server {
-    /// The address to listen on. `::` takes IPv4 and IPv6.
-    pub host: IpAddr,
-    /// The port, 8000 as in pyflyte; 0 lets the system choose.
-    pub port: u16,
-    /// Threads that serve requests and run tasks; 0 is one for each core, and
-    /// at least two.
-    pub workers: usize,
-    /// The largest message that is read.
-    pub max_message_size: ByteSize,
-    /// Requests under way at once on one connection.
-    pub max_concurrent_streams: u32,
-    /// How often an idle peer is asked whether it is still there.
-    #[serde(with = "humantime_serde")]
-    pub keepalive_interval: Duration,
-    /// How long it may take to answer that.
-    #[serde(with = "humantime_serde")]
-    pub keepalive_timeout: Duration,
-    /// How long a stop waits for requests under way.
-    #[serde(with = "humantime_serde")]
-    pub drain_timeout: Duration,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            host: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-            port: 8000,
-            workers: 0,
-            max_message_size: ByteSize::mib(4),
-            max_concurrent_streams: 256,
-            keepalive_interval: Duration::from_secs(30),
-            keepalive_timeout: Duration::from_secs(20),
-            drain_timeout: Duration::from_secs(10),
-        }
-    }
 }
 
 /// `[metrics]`: the Prometheus endpoint.

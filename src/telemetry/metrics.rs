@@ -14,6 +14,7 @@ use prometheus::{
 
 use super::{
     labels::TaskTypes,
+    server::ServerMetrics,
     summary::{Summary, SummaryVec},
 };
 
@@ -66,6 +67,7 @@ pub struct Metrics {
     ended: IntCounterVec,
     orphans: IntCounterVec,
     deletes_given_up: IntCounterVec,
+    server: ServerMetrics,
 }
 
 impl Metrics {
@@ -161,6 +163,7 @@ impl Metrics {
                 "Deletes that the backend did not confirm in all the time given to it",
                 &["task_type"],
             )?,
+            server: ServerMetrics::new(&registry)?,
             registry: registry.clone(),
             types: TaskTypes::default(),
             requests: DashMap::new(),
@@ -214,9 +217,14 @@ impl Metrics {
     pub fn refused(&self, reason: &str) {
         self.refusals.with_label_values(&[reason]).inc();
     }
+
+    /// The metrics of the gRPC server.
+    pub fn server(&self) -> &ServerMetrics {
+        &self.server
+    }
 }
 
-fn register<C: Collector + Clone + 'static>(
+pub(super) fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: C,
 ) -> prometheus::Result<C> {

@@ -14,6 +14,8 @@ mod tasks_orphans;
 mod tasks_sync;
 
 // The services over real gRPC on loopback.
+mod server_drain;
+mod server_limits;
 mod service;
 
 // The admin service, and the command that asks it.

@@ -88,6 +88,7 @@ impl TestService {
         config.admin.port = Some(0);
         config.server.host = localhost;
         config.metrics.host = localhost;
+        config.server.drain_grace = Duration::ZERO;
         Self::start_as_is(config, backend)
     }
 
