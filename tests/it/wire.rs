@@ -284,8 +284,11 @@ fn enums() -> Vec<EnumDescriptor> {
 }
 
 fn methods() -> Vec<MethodDescriptor> {
-    let services = pool().services().filter(|service| service.full_name().starts_with("flyteidl."));
-    services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+    pool()
+        .services()
+        .filter(|service| service.full_name().starts_with("flyteidl."))
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .collect()
 }
 
 /// Compares two sets and lists everything in which they differ.
