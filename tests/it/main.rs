@@ -11,6 +11,9 @@ mod tasks_get;
 mod tasks_observe;
 mod tasks_sync;
 
+// Propeller's rules over faults of the backend and kills of the service.
+mod propeller;
+
 // The services over real gRPC on loopback.
 mod service;
 
