@@ -8,7 +8,11 @@
 mod load;
 mod validate;
 
-use std::{net::IpAddr, net::Ipv6Addr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZero,
+    time::Duration,
+};
 
 use bytesize::ByteSize;
 use serde::Deserialize;
@@ -121,14 +125,24 @@ impl TryFrom<String> for HandleFormat {
 pub struct Tasks {
     /// What a Create hands out.
     pub handle: HandleFormat,
-    /// Tasks held at once; a Create beyond is refused, nothing else is.
+    /// Tasks held at once; a Create beyond waits for room, nothing else does.
     pub max_tasks: usize,
+    /// Creates that wait for room at once; one beyond is refused.
+    pub max_waiting_creates: usize,
+    /// Adopted tasks whose first poll is not over; a Get of one more answers
+    /// RUNNING without an actor.
+    pub max_adoptions: usize,
+    /// The results of sync tasks that are kept for a repeated call, in all.
+    pub max_result_size: ByteSize,
     /// How long a Get waits for a task's first poll.
     #[serde(with = "humantime_serde")]
     pub get_wait: Duration,
     /// How long a Delete waits for the backend.
     #[serde(with = "humantime_serde")]
     pub delete_wait: Duration,
+    /// How long a job is kept whose Create lost its caller.
+    #[serde(with = "humantime_serde")]
+    pub orphan_after: Duration,
     /// How long a finished task stays after its end was told.
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
@@ -162,8 +176,12 @@ impl Default for Tasks {
         Self {
             handle: HandleFormat::Envelope,
             max_tasks: 1_000_000,
+            max_waiting_creates: 1000,
+            max_adoptions: 10_000,
+            max_result_size: ByteSize::mib(64),
             get_wait: Duration::from_secs(2),
             delete_wait: Duration::from_secs(2),
+            orphan_after: Duration::from_secs(5 * 60),
             retention: Duration::from_secs(15 * 60),
             idle_timeout: Duration::from_secs(2 * 3600),
             enforce_timeout: false,
@@ -191,6 +209,11 @@ pub struct Polling {
     /// The longest pause that failures in a row lead to.
     #[serde(with = "humantime_serde")]
     pub max_backoff: Duration,
+    /// Polls in flight for each connector; one project's tasks of one type take
+    /// half of them at most.
+    pub max_in_flight: usize,
+    /// Polls that begin in a second for each connector; no limit if absent.
+    pub rate: Option<NonZero<u32>>,
 }
 
 impl Default for Polling {
@@ -200,6 +223,8 @@ impl Default for Polling {
             interval: Duration::from_secs(10),
             jitter: 0.1,
             max_backoff: Duration::from_secs(120),
+            max_in_flight: 1000,
+            rate: None,
         }
     }
 }

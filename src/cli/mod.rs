@@ -3,8 +3,12 @@
 mod connectors;
 mod serve;
 mod table;
+mod task;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -31,6 +35,8 @@ enum Command {
     Serve(serve::Args),
     /// List the connectors that are built in.
     Connectors(connectors::Args),
+    /// Call a connector service: create, watch and delete tasks.
+    Task(Box<task::Args>),
 }
 
 /// Runs the command of this process's arguments, with the built-in connectors.
@@ -47,9 +53,11 @@ pub fn run_with(
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args, register),
         Command::Connectors(args) => connectors::run(&args, register),
+        Command::Task(args) => task::run(*args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // Not eprintln!, which panics when nobody reads stderr any more.
+        let _ = writeln!(io::stderr(), "error: {error:#}");
         match error.is::<ConfigError>() || error.is::<UsageError>() {
             true => ExitCode::from(EXIT_USAGE),
             false => ExitCode::FAILURE,

@@ -8,6 +8,10 @@ use super::Config;
 
 const PREFIX: &str = "FLIGHTDECK";
 
+/// The variables behind the prefix that stand for flags of the command line
+/// (`--config`, `--endpoint`) and not for settings.
+const FLAGS: [&str; 2] = ["CONFIG", "ENDPOINT"];
+
 /// Settings that were given as flags: they override the file and the
 /// environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,10 +93,10 @@ fn read(path: &Path) -> Result<File<config::FileSourceString, FileFormat>, Confi
     Ok(File::from_str(&text, FileFormat::Toml))
 }
 
-/// The variables that are settings: `FLIGHTDECK_CONFIG` is the flag `--config`.
-/// Kubernetes sets `FLIGHTDECK_PORT...` and
-/// `FLIGHTDECK_SERVICE_...` in every pod beside a Service named flightdeck:
-/// those are passed over, anything else without a section is a slip.
+/// The variables that are settings, without those of [`FLAGS`]. Kubernetes sets
+/// `FLIGHTDECK_PORT...` and `FLIGHTDECK_SERVICE_...` in every pod beside a
+/// Service named flightdeck: those are passed over, anything else without a
+/// section is a slip.
 fn settings_in(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<config::Map<String, String>, ConfigError> {
@@ -103,7 +107,10 @@ fn settings_in(
         };
         if path.contains("__") {
             settings.insert(name, value);
-        } else if path != "CONFIG" && !path.starts_with("PORT") && !path.starts_with("SERVICE_") {
+        } else if !FLAGS.contains(&path)
+            && !path.starts_with("PORT")
+            && !path.starts_with("SERVICE_")
+        {
             return Err(ConfigError::Variable(name));
         }
     }

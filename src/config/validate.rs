@@ -2,6 +2,8 @@
 
 use std::{fmt::Debug, time::Duration};
 
+use tokio::sync::Semaphore;
+
 use super::{Config, ConfigError};
 
 /// Far above what propeller takes (4 MiB), and below what gRPC's length can say.
@@ -37,6 +39,9 @@ impl Config {
 
         let tasks = &self.tasks;
         between("tasks.max_tasks", tasks.max_tasks, 1, usize::MAX)?;
+        between("tasks.max_adoptions", tasks.max_adoptions, 1, Semaphore::MAX_PERMITS)?;
+        between("tasks.max_waiting_creates", tasks.max_waiting_creates, 0, Semaphore::MAX_PERMITS)?;
+        duration("tasks.orphan_after", tasks.orphan_after, second)?;
         duration("tasks.get_wait", tasks.get_wait, Duration::ZERO)?;
         duration("tasks.delete_wait", tasks.delete_wait, Duration::ZERO)?;
         duration("tasks.retention", tasks.retention, Duration::ZERO)?;
@@ -63,6 +68,7 @@ impl Config {
         }
         duration("polling.interval", polling.interval, milli)?;
         duration("polling.max_backoff", polling.max_backoff, polling.interval)?;
+        between("polling.max_in_flight", polling.max_in_flight, 1, usize::MAX)?;
         between("polling.jitter", polling.jitter, 0.0, 0.5)?;
         if let Some(interval) = self.sensor.interval {
             duration("sensor.interval", interval, milli)?;

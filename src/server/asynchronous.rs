@@ -36,6 +36,7 @@ impl AsyncAgentService for AsyncHandlers {
         &self,
         request: Request<CreateTaskRequest>,
     ) -> Result<Response<CreateTaskResponse>, Status> {
+        let deadline = caller::deadline(request.metadata());
         let request = request.into_inner();
         let (task_type, version) = request
             .template
@@ -44,7 +45,7 @@ impl AsyncAgentService for AsyncHandlers {
         let category = TaskCategory::new(task_type, version);
         let meter = Meter::begin(&self.0, Operation::Create, task_type, &category);
         meter.input_bytes(request.inputs.as_ref().map_or(0, Message::encoded_len));
-        let resource_meta = meter.count(self.0.create(request)).await?;
+        let resource_meta = meter.count(self.0.create_within(request, deadline)).await?;
         Ok(Response::new(CreateTaskResponse { resource_meta }))
     }
 

@@ -7,7 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 use tonic::transport::{Server, server::TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::layer::util::{Identity, Stack};
@@ -124,16 +129,19 @@ impl Service {
         tokio::pin!(server);
         health::set_all(&reporter, ServingStatus::Serving).await;
 
+        let mut drain_until = Instant::now();
         let served = tokio::select! {
             served = &mut server => served,
             () = shutdown => {
                 begin_drain(&reporter, drain).await;
-                timeout(drain_timeout, &mut server).await.unwrap_or_else(|_| {
+                drain_until = Instant::now() + drain_timeout;
+                timeout_at(drain_until, &mut server).await.unwrap_or_else(|_| {
                     warn!(?drain_timeout, "requests are still under way at the end of the drain");
                     Ok(())
                 })
             }
         };
+        tasks.drain(drain_until).await;
         tasks.stop();
         Ok(served?)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
 use super::{
@@ -14,9 +14,7 @@ use super::{
     tasks::Shared,
 };
 use crate::{
-    connector::{
-        Connector, ConnectorError, DynAsyncConnector, Job, MetaError, Phase, TaskCategory,
-    },
+    connector::{Connector, ConnectorError, DynAsyncConnector, Job, MetaError, Phase},
     wire::handle::Handle,
 };
 
@@ -26,22 +24,53 @@ const LOST: &str = "the result of this sync task was lost when the service that 
 
 /// What a handle says of a task.
 struct Found {
+    connector: Connector,
     handle: Option<Handle>,
     /// None for a sync task: its result was in the process that ran it.
     job: Option<Arc<dyn Job>>,
 }
 
+/// What a Get finds.
+pub(super) enum Lookup {
+    /// The task, adopted if it was unknown.
+    Task(Arc<TaskEntry>),
+    /// A task that cannot be adopted now: too many are.
+    Later(Snapshot),
+}
+
 impl Shared {
     /// The task of this handle. One that this process does not know is adopted.
     pub(super) fn find(self: &Arc<Self>, query: &TaskQuery) -> Result<Arc<TaskEntry>, TaskError> {
-        let TaskQuery { category, resource_meta, .. } = query;
-        let key = self.index.key(category, resource_meta);
-        if let Some(entry) = self.index.by_handle(key) {
-            return Ok(entry);
+        let key = self.index.key(&query.category, &query.resource_meta);
+        match self.index.by_handle(key) {
+            Some(entry) => Ok(entry),
+            None => self.adopt_found(query, key, self.decode(query)?, None),
         }
-        let connector = self.connector(category, &query.task_type)?;
-        let found = decode(category, &connector, resource_meta)?;
-        let adopt = || self.adopt(category, connector, key, resource_meta, found);
+    }
+
+    /// The task of this handle, for a Get: above the ceiling of adoptions in
+    /// flight it is left to a later one.
+    pub(super) fn look_up(self: &Arc<Self>, query: &TaskQuery) -> Result<Lookup, TaskError> {
+        let key = self.index.key(&query.category, &query.resource_meta);
+        if let Some(entry) = self.index.by_handle(key) {
+            return Ok(Lookup::Task(entry));
+        }
+        let found = self.decode(query)?;
+        let Ok(permit) = self.adoptions.clone().try_acquire_owned() else {
+            self.metrics.refused("max_adoptions");
+            return Ok(Lookup::Later(found.snapshot()));
+        };
+        self.adopt_found(query, key, found, Some(permit)).map(Lookup::Task)
+    }
+
+    fn adopt_found(
+        self: &Arc<Self>,
+        query: &TaskQuery,
+        key: TaskKey,
+        found: Found,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Arc<TaskEntry>, TaskError> {
+        let adopt = || self.adopt(query, key, found, permit);
         let (entry, _) = self.index.by_handle_or(key, adopt)?;
         if let Some(create_key) = entry.create_key {
             self.index.remember_create(create_key, &entry);
@@ -51,34 +80,33 @@ impl Shared {
 
     fn adopt(
         self: &Arc<Self>,
-        category: &TaskCategory,
-        connector: Connector,
+        query: &TaskQuery,
         key: TaskKey,
-        resource_meta: &Bytes,
         found: Found,
+        permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Arc<TaskEntry>, TaskError> {
-        let links = found.job.as_ref().map(|job| job.log_links()).unwrap_or_default();
-        let running = Snapshot::unpolled(Phase::Running, links);
-        let snapshot = match &found.job {
-            Some(_) => running,
-            None => running.decided(Phase::RetryableFailed, ConnectorError::permanent(LOST)),
-        };
+        let snapshot = found.snapshot();
         let handle = found.handle;
+        let category = &query.category;
         let entry = Arc::new(TaskEntry::new(NewEntry {
             id: handle.as_ref().map_or_else(|| self.world.task_id(), |handle| handle.task_id),
             created: handle.as_ref().map_or_else(|| self.world.now(), |handle| handle.created),
             deadline: handle.as_ref().and_then(|handle| handle.deadline),
             create_key: handle.as_ref().and_then(|handle| handle.create_key),
+            generation: 0,
+            node_key: None,
             execution: handle.and_then(|handle| handle.execution),
             metrics: self.metrics.tasks(&category.name),
+            gate: self.gate(&found.connector),
             category: category.clone(),
-            connector,
+            connector: found.connector,
             snapshot,
         }));
+        entry.desk().adoption = permit;
         if let Some(job) = found.job {
             entry.set_job(job);
         }
-        entry.set_handle(key, resource_meta.clone());
+        entry.set_handle(key, query.resource_meta.clone());
         entry.count_phase(entry.snapshot().phase);
         entry.desk().creation = Some(Ok(()));
         entry.desk().history.record(self.world.now(), Event::Adopted);
@@ -90,35 +118,45 @@ impl Shared {
         self.spawn(&entry)?;
         Ok(entry)
     }
+
+    fn decode(&self, query: &TaskQuery) -> Result<Found, TaskError> {
+        let connector = self.connector(&query.category, &query.task_type)?;
+        let bad_handle =
+            |source| TaskError::BadHandle { task_type: query.task_type.clone(), source };
+        let handle = Handle::decode(&query.resource_meta).map_err(bad_handle)?;
+        let Some(handle) = handle else {
+            let job = decode_meta(query, &connector, &query.resource_meta)?;
+            return Ok(Found { connector, handle: None, job: Some(job) });
+        };
+        if handle.connector != connector.name() || handle.sync != connector.is_sync() {
+            return Err(TaskError::OtherConnector {
+                task_type: query.task_type.clone(),
+                asked: connector.name().to_owned(),
+                owner: handle.connector,
+            });
+        }
+        let job = match handle.sync {
+            true => None,
+            false => Some(decode_meta(query, &connector, &handle.meta)?),
+        };
+        Ok(Found { connector, handle: Some(handle), job })
+    }
 }
 
-fn decode(
-    category: &TaskCategory,
-    connector: &Connector,
-    resource_meta: &Bytes,
-) -> Result<Found, TaskError> {
-    let handle = Handle::decode(resource_meta)
-        .map_err(|source| TaskError::BadHandle { task_type: category.name.clone(), source })?;
-    let Some(handle) = handle else {
-        let job = decode_meta(category, connector, resource_meta)?;
-        return Ok(Found { handle: None, job: Some(job) });
-    };
-    if handle.connector != connector.name() || handle.sync != connector.is_sync() {
-        return Err(TaskError::OtherConnector {
-            task_type: category.name.clone(),
-            asked: connector.name().to_owned(),
-            owner: handle.connector,
-        });
+impl Found {
+    /// What is known before the first poll.
+    fn snapshot(&self) -> Snapshot {
+        let links = self.job.as_ref().map(|job| job.log_links()).unwrap_or_default();
+        let running = Snapshot::unpolled(Phase::Running, links);
+        match &self.job {
+            Some(_) => running,
+            None => running.decided(Phase::RetryableFailed, ConnectorError::permanent(LOST)),
+        }
     }
-    let job = match handle.sync {
-        true => None,
-        false => Some(decode_meta(category, connector, &handle.meta)?),
-    };
-    Ok(Found { handle: Some(handle), job })
 }
 
 fn decode_meta(
-    category: &TaskCategory,
+    query: &TaskQuery,
     connector: &Connector,
     meta: &[u8],
 ) -> Result<Arc<dyn Job>, TaskError> {
@@ -127,7 +165,7 @@ fn decode_meta(
         Connector::Sync(_) => Err(MetaError::new("a sync connector has no meta")),
     };
     job.map_err(|source| TaskError::BadMeta {
-        task_type: category.name.clone(),
+        task_type: query.task_type.clone(),
         connector: connector.name().to_owned(),
         source,
     })

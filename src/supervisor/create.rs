@@ -6,30 +6,29 @@ use std::{
 };
 
 use bytes::Bytes;
-use prost::Message;
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
     TaskError, Tasks,
     entry::{NewEntry, TaskEntry},
     history::Event,
-    index::CreateKey,
+    keys::{Keys, idempotency_key},
     snapshot::Snapshot,
     sync_job::SyncJob,
+    task::TaskMsg,
     tasks::Shared,
 };
 use crate::{
     connector::{Connector, IdempotencyKey, Phase, TaskCategory, TaskRequest},
-    wire::{
-        flyteidl::admin::{CreateTaskRequest, TaskExecutionMetadata},
-        handle::ExecutionId,
-    },
+    wire::{flyteidl::admin::CreateTaskRequest, handle::ExecutionId},
 };
 
 /// How much longer than the connector's own limit a handler waits for its
 /// actor to say so.
 const MARGIN: Duration = Duration::from_secs(5);
+
+/// Propeller's deadline, for a caller that names none.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 
 impl Tasks {
     /// Creates a task and returns its handle. A repeat of a Create joins it, or
@@ -39,28 +38,64 @@ impl Tasks {
     /// An unknown task type, a connector that refuses or fails, no room: then
     /// nothing is left behind.
     pub async fn create(&self, request: CreateTaskRequest) -> Result<Bytes, TaskError> {
+        self.create_within(request, None).await
+    }
+
+    /// As [`Tasks::create`], for a caller that stops waiting at a deadline:
+    /// until then room is waited for, and a backend that was not reached is
+    /// tried again.
+    ///
+    /// # Errors
+    /// As for [`Tasks::create`].
+    pub async fn create_within(
+        &self,
+        request: CreateTaskRequest,
+        deadline: Option<Instant>,
+    ) -> Result<Bytes, TaskError> {
         let shared = &self.0;
         let template = request.template.unwrap_or_default();
         let category = TaskCategory::new(&template.r#type, template.task_type_version);
         let connector = shared.connector(&category, &category.name)?;
-        let key = create_key(request.task_execution_metadata.as_ref(), &request.output_prefix);
+        let keys = Keys::of(request.task_execution_metadata.as_ref(), &request.output_prefix);
+        if !keys.is_some_and(|keys| shared.index.has_create(keys.create)) {
+            shared.wait_for_room(deadline).await?;
+        }
         let request = TaskRequest {
             template,
             inputs: request.inputs,
             output_prefix: request.output_prefix,
             metadata: request.task_execution_metadata,
-            idempotency_key: IdempotencyKey(key.unwrap_or_else(|| shared.world.randomness.bytes())),
+            idempotency_key: IdempotencyKey(shared.world.randomness.bytes()),
         };
-        let begin = || shared.begin(category, connector, key, request);
-        let entry = match key {
-            Some(key) => shared.index.by_create_or(key, begin)?.0,
-            None => begin()?,
+        let begin =
+            |generation| shared.begin(category, connector, keys, generation, request, deadline);
+        let entry = match keys {
+            Some(keys) => shared.index.by_create_or(keys.create, begin)?,
+            None => begin(0)?,
         };
+        // From here on a caller that leaves, leaves an orphan.
+        let caller = Caller(&entry);
         let limit = Instant::now() + shared.settings.create_limit + MARGIN;
         let creation = entry.wait_for(limit, |entry| entry.desk().creation.clone());
         creation.await.ok_or(TaskError::Stopping)??;
-        entry.touch();
+        caller.replied();
         entry.handle().cloned().ok_or(TaskError::Stopping)
+    }
+}
+
+/// A caller that waits for its Create: dropped before the reply, it has left.
+struct Caller<'a>(&'a TaskEntry);
+
+impl Caller<'_> {
+    fn replied(self) {
+        self.0.reply();
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -70,21 +105,42 @@ impl Shared {
         self: &Arc<Self>,
         category: TaskCategory,
         connector: Connector,
-        create_key: Option<CreateKey>,
-        request: TaskRequest,
+        keys: Option<Keys>,
+        generation: u32,
+        mut request: TaskRequest,
+        deadline: Option<Instant>,
     ) -> Result<Arc<TaskEntry>, TaskError> {
-        self.admit()?;
+        if let Some(keys) = keys {
+            request.idempotency_key = idempotency_key(keys.create, generation);
+        }
         let request = Arc::new(request);
-        let entry = Arc::new(self.new_entry(category, connector, create_key, &request));
-
+        let entry = Arc::new(self.new_entry(category, connector, keys, generation, &request));
         entry.count_phase(Phase::Initializing);
         if let Connector::Sync(connector) = &entry.connector {
             self.bind_sync(&entry, SyncJob { connector: connector.clone(), request });
         } else {
-            entry.desk().request = Some(request);
+            let mut desk = entry.desk();
+            desk.request = Some(request);
+            desk.create_deadline =
+                deadline.or_else(|| Instant::now().checked_add(DEFAULT_DEADLINE));
         }
         self.spawn(&entry)?;
+        if let Some(keys) = keys {
+            self.delete_lower_attempt(&entry, keys);
+        }
         Ok(entry)
+    }
+
+    /// Propeller answers a Create that failed or timed out with the next
+    /// attempt, and never deletes the job of the one before.
+    fn delete_lower_attempt(&self, entry: &Arc<TaskEntry>, keys: Keys) {
+        let Some(lower) = self.index.supersede(keys.node, entry) else {
+            return;
+        };
+        if !lower.was_asked() {
+            lower.change(|desk| desk.superseded = true);
+            lower.send(TaskMsg::Superseded);
+        }
     }
 
     /// A sync task has its handle at once; its first poll runs it.
@@ -104,10 +160,12 @@ impl Shared {
         &self,
         category: TaskCategory,
         connector: Connector,
-        create_key: Option<CreateKey>,
+        keys: Option<Keys>,
+        generation: u32,
         request: &TaskRequest,
     ) -> TaskEntry {
         let created = self.world.now();
+        let gate = self.gate(&connector);
         let metadata = request.metadata.as_ref();
         let id = metadata.and_then(|metadata| metadata.task_execution_id.as_ref());
         TaskEntry::new(NewEntry {
@@ -118,7 +176,10 @@ impl Shared {
             execution: id.map(ExecutionId::from),
             created,
             deadline: self.deadline(request, created),
-            create_key,
+            create_key: keys.map(|keys| keys.create),
+            generation,
+            node_key: keys.map(|keys| keys.node),
+            gate,
             snapshot: Snapshot::unpolled(Phase::Initializing, Vec::new()),
         })
     }
@@ -132,62 +193,5 @@ impl Shared {
         let timeout = Duration::try_from(timeout).ok()?;
         // flytekit writes 0 where there is no timeout.
         (!timeout.is_zero()).then(|| created.checked_add(timeout)).flatten()
-    }
-
-    fn admit(&self) -> Result<(), TaskError> {
-        if self.index.len() < self.settings.max_tasks {
-            return Ok(());
-        }
-        self.metrics.refused("max_tasks");
-        Err(TaskError::Full(self.settings.max_tasks))
-    }
-}
-
-/// The key of an execution attempt: its id with the attempt, **and** the output
-/// prefix, since nodes of subworkflows repeat ids. Without one of them every
-/// Create is its own task.
-fn create_key(metadata: Option<&TaskExecutionMetadata>, output_prefix: &str) -> Option<CreateKey> {
-    let id = metadata?.task_execution_id.as_ref()?;
-    if output_prefix.is_empty() {
-        return None;
-    }
-    let mut hash = Sha256::new();
-    // Length-delimited, so that the id and the prefix cannot run into another.
-    hash.update(id.encode_length_delimited_to_vec());
-    hash.update(output_prefix);
-    let mut key = CreateKey::default();
-    key.copy_from_slice(&hash.finalize()[..16]);
-    Some(key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::flyteidl::core::TaskExecutionIdentifier;
-
-    fn metadata(attempt: u32) -> TaskExecutionMetadata {
-        TaskExecutionMetadata {
-            task_execution_id: Some(TaskExecutionIdentifier {
-                retry_attempt: attempt,
-                ..Default::default()
-            }),
-            ..Default::default()
-        }
-    }
-
-    #[test]
-    fn the_key_is_the_attempt_with_the_prefix() {
-        let key = create_key(Some(&metadata(0)), "s3://b/n0/0");
-        assert!(key.is_some());
-        assert_eq!(key, create_key(Some(&metadata(0)), "s3://b/n0/0"));
-        assert_ne!(key, create_key(Some(&metadata(1)), "s3://b/n0/0"));
-        assert_ne!(key, create_key(Some(&metadata(0)), "s3://b/n1-0-n0/0"));
-    }
-
-    #[test]
-    fn without_an_id_or_a_prefix_there_is_no_key() {
-        assert_eq!(create_key(None, "s3://b"), None);
-        assert_eq!(create_key(Some(&TaskExecutionMetadata::default()), "s3://b"), None);
-        assert_eq!(create_key(Some(&metadata(0)), ""), None);
     }
 }

@@ -6,10 +6,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
-    TaskError, TaskQuery, Tasks,
-    entry::{Deletion, TaskEntry},
-    history::Event,
-    task::TaskMsg,
+    TaskError, TaskQuery, Tasks, desk::Deletion, entry::TaskEntry, history::Event, task::TaskMsg,
 };
 use crate::connector::ConnectorError;
 

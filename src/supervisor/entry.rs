@@ -10,7 +10,6 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use ractor::ActorRef;
 use tokio::{
     sync::Notify,
     time::{Instant, timeout_at},
@@ -18,17 +17,16 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    TaskError,
-    budget::RestartBudget,
-    history::{Event, History},
-    index::TaskKey,
-    schedule::Schedule,
+    desk::{Deletion, Desk},
+    gate::{Flow, Gate},
+    history::Event,
+    index::{CreateKey, NodeKey, TaskKey},
     snapshot::Snapshot,
     task::TaskMsg,
 };
 use crate::{
-    connector::{Connector, ConnectorError, Job, Phase, TaskCategory, TaskRequest},
-    telemetry::{TaskGauge, TaskMetrics},
+    connector::{Connector, ConnectorError, Job, Phase, TaskCategory},
+    telemetry::TaskMetrics,
     wire::handle::{ExecutionId, Handle},
 };
 
@@ -41,8 +39,14 @@ pub(super) struct TaskEntry {
     pub(super) execution: Option<ExecutionId>,
     pub(super) created: SystemTime,
     pub(super) deadline: Option<SystemTime>,
-    pub(super) create_key: Option<[u8; 16]>,
+    pub(super) create_key: Option<CreateKey>,
+    /// How many jobs the key has had before this one.
+    pub(super) generation: u32,
+    pub(super) node_key: Option<NodeKey>,
     pub(super) metrics: Arc<TaskMetrics>,
+    /// Which of the connector's polls it takes its turns with.
+    pub(super) flow: Arc<Flow>,
+    pub(super) gate: Arc<Gate>,
     /// The start of the times kept as atomics.
     born: Instant,
     /// Set once the job is known: at once for an adopted task.
@@ -60,40 +64,6 @@ pub(super) struct TaskEntry {
     desk: Mutex<Desk>,
 }
 
-/// The part of an entry that is changed under its lock.
-#[derive(Default)]
-pub(super) struct Desk {
-    pub(super) actor: Option<ActorRef<TaskMsg>>,
-    /// What a Create asked for, until the connector is called with it.
-    pub(super) request: Option<Arc<TaskRequest>>,
-    /// How the Create ended, once it has.
-    pub(super) creation: Option<Result<(), TaskError>>,
-    pub(super) deletion: Deletion,
-    pub(super) history: History,
-    pub(super) restarts: RestartBudget,
-    /// The schedule of an actor that a connector's panic stopped.
-    pub(super) schedule: Option<Schedule>,
-    /// How many Creates share the task, beyond the first: equal plain metas.
-    pub(super) sharers: u32,
-    /// The actor has left: whoever still holds the entry must look again.
-    pub(super) left: bool,
-    gauge: Option<TaskGauge>,
-}
-
-/// Where a delete stands.
-#[derive(Debug, Clone, Default)]
-pub(super) enum Deletion {
-    /// Nobody asked for one.
-    #[default]
-    None,
-    /// The actor tries until the backend confirms.
-    Wanted { since: Instant, attempts: u32, last: Option<ConnectorError> },
-    /// The backend refused for good; the next Delete tries again.
-    Refused(ConnectorError),
-    /// The backend confirmed, at this time.
-    Done(Instant),
-}
-
 /// What identifies a new entry.
 pub(super) struct NewEntry {
     pub(super) id: Uuid,
@@ -102,13 +72,21 @@ pub(super) struct NewEntry {
     pub(super) execution: Option<ExecutionId>,
     pub(super) created: SystemTime,
     pub(super) deadline: Option<SystemTime>,
-    pub(super) create_key: Option<[u8; 16]>,
+    pub(super) create_key: Option<CreateKey>,
+    pub(super) generation: u32,
+    pub(super) node_key: Option<NodeKey>,
     pub(super) metrics: Arc<TaskMetrics>,
+    pub(super) gate: Arc<Gate>,
     pub(super) snapshot: Snapshot,
 }
 
 impl TaskEntry {
     pub(super) fn new(new: NewEntry) -> Self {
+        let execution = new.execution.as_ref();
+        let flow = Flow {
+            task_type: new.category.name.clone(),
+            project: execution.map_or_else(String::new, |id| id.project.clone()),
+        };
         Self {
             id: new.id,
             category: new.category,
@@ -117,7 +95,11 @@ impl TaskEntry {
             created: new.created,
             deadline: new.deadline,
             create_key: new.create_key,
+            generation: new.generation,
+            node_key: new.node_key,
             metrics: new.metrics,
+            flow: Arc::new(flow),
+            gate: new.gate,
             born: Instant::now(),
             job: OnceLock::new(),
             handle: OnceLock::new(),
@@ -171,10 +153,19 @@ impl TaskEntry {
         let phase = next.phase;
         self.snapshot.store(Arc::new(next));
         self.count_phase(phase);
-        if phase.is_terminal() && !before.phase.is_terminal() {
+        let settled = self.snapshot().is_settled();
+        let ended = phase.is_terminal() && !before.phase.is_terminal();
+        if ended {
             self.metrics.ended(phase.as_str_name());
         }
-        self.changed.notify_waiters();
+        self.change(|desk| {
+            if settled {
+                desk.adoption = None;
+            }
+            if ended {
+                desk.ended = Some(Instant::now());
+            }
+        });
     }
 
     /// Ends the task by our own decision, unless it has ended: its job is to be
@@ -241,7 +232,8 @@ impl TaskEntry {
 
     /// Notes that somebody asks about the task.
     pub(super) fn touch(&self) {
-        self.asked.store(self.age_ms(), Ordering::Relaxed);
+        // At least 1: 0 says that nobody has asked.
+        self.asked.store(self.age_ms().max(1), Ordering::Relaxed);
     }
 
     /// How long nobody has asked about the task.
@@ -249,11 +241,46 @@ impl TaskEntry {
         Duration::from_millis(self.age_ms().saturating_sub(self.asked.load(Ordering::Relaxed)))
     }
 
-    /// Notes that a caller was told the terminal phase.
-    pub(super) fn tell_end(&self) {
+    /// True if anybody has asked about the task.
+    pub(super) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > 0
+    }
+
+    /// Notes that a caller left its Create before the reply.
+    pub(super) fn abandon(&self) {
+        self.change(|desk| desk.abandoned = Some(Instant::now()));
+    }
+
+    /// Notes that a caller was given the handle.
+    pub(super) fn reply(&self) {
+        self.desk().replied = true;
+    }
+
+    /// How long ago the Create was abandoned, if nobody has the handle or has
+    /// asked about the task.
+    pub(super) fn abandoned_for(&self) -> Option<Duration> {
+        if self.was_asked() {
+            return None;
+        }
+        let desk = self.desk();
+        desk.abandoned.filter(|_| !desk.replied).map(|at| at.elapsed())
+    }
+
+    /// True if the key of the Create is free for a new job: this one was
+    /// deleted, and not by our own decision.
+    pub(super) fn is_released(&self) -> bool {
+        !self.snapshot().decided && matches!(self.desk().deletion, Deletion::Done(_))
+    }
+
+    /// The attempt of the node.
+    pub(super) fn attempt(&self) -> u32 {
+        self.execution.as_ref().map_or(0, |execution| execution.attempt)
+    }
+
+    /// Notes that a caller was told the terminal phase: true the first time.
+    pub(super) fn tell_end(&self) -> bool {
         let told = self.age_ms() + 1;
-        // Only the first time counts, so a failed exchange is what is wanted.
-        let _ = self.told.compare_exchange(0, told, Ordering::Relaxed, Ordering::Relaxed);
+        self.told.compare_exchange(0, told, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// How long ago a caller was told the terminal phase.
@@ -287,28 +314,5 @@ impl TaskEntry {
 
     fn age_ms(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-impl Desk {
-    /// The actor leaves.
-    pub(super) fn leave(&mut self) {
-        self.left = true;
-        self.actor = None;
-        self.gauge = None;
-    }
-}
-
-impl Deletion {
-    /// Asks for the delete, unless one is under way or done.
-    pub(super) fn want(&mut self) {
-        if matches!(self, Self::None | Self::Refused(_)) {
-            *self = Self::Wanted { since: Instant::now(), attempts: 0, last: None };
-        }
-    }
-
-    /// True while the actor has a delete to bring about.
-    pub(super) fn is_wanted(&self) -> bool {
-        matches!(self, Self::Wanted { .. })
     }
 }

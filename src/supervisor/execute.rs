@@ -4,7 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{TaskError, Tasks, sync_job::SyncJob};
+use super::{
+    TaskError, Tasks,
+    entry::TaskEntry,
+    keys::{Keys, idempotency_key},
+    sync_job::SyncJob,
+    tasks::Shared,
+};
 use crate::{
     connector::{Connector, IdempotencyKey, Phase, TaskCategory, TaskRequest},
     wire::flyteidl::{
@@ -25,43 +31,31 @@ impl Tasks {
     pub fn check_sync(&self, category: &TaskCategory) -> Result<(), TaskError> {
         match self.0.connector(category, &category.name)? {
             Connector::Sync(_) => Ok(()),
-            Connector::Async(connector) => Err(TaskError::NotSync {
-                task_type: category.name.clone(),
-                connector: connector.name().to_owned(),
-            }),
+            Connector::Async(_) => Err(self.0.not_sync(category)),
         }
     }
 
     /// Runs a task and returns its end. The time limit is an end too
-    /// (RETRYABLE_FAILED); a caller that leaves does not stop the task.
+    /// (RETRYABLE_FAILED). A caller that leaves does not stop the task, and one
+    /// that repeats the call of its execution attempt joins it, or gets the
+    /// result that was kept.
     ///
     /// # Errors
     /// An unknown or an async task type, and whatever error or panic the
-    /// connector ends with: INTERNAL with the cause, as in flytekit.
+    /// connector ends with: INTERNAL with the cause, as in flytekit. Errors are
+    /// not kept.
     pub async fn execute(
         &self,
         header: CreateRequestHeader,
         inputs: Option<LiteralMap>,
     ) -> Result<Resource, TaskError> {
         let shared = &self.0;
-        let template = header.template.unwrap_or_default();
-        let category = TaskCategory::new(&template.r#type, template.task_type_version);
-        self.check_sync(&category)?;
-        let connector = shared.connector(&category, &category.name)?;
-        let request = Arc::new(TaskRequest {
-            template,
-            inputs,
-            output_prefix: header.output_prefix,
-            metadata: header.task_execution_metadata,
-            idempotency_key: IdempotencyKey(shared.world.randomness.bytes()),
-        });
-        let entry = Arc::new(shared.new_entry(category, connector, None, &request));
-        entry.count_phase(Phase::Initializing);
-        if let Connector::Sync(connector) = &entry.connector {
-            let connector = connector.clone();
-            entry.set_job(Arc::new(SyncJob { connector, request }));
-        }
-        shared.spawn(&entry)?;
+        let keys = Keys::of(header.task_execution_metadata.as_ref(), &header.output_prefix);
+        let run = || shared.run(header, inputs, keys);
+        let entry = match keys {
+            Some(keys) => shared.index.by_execute_or(keys.create, run)?,
+            None => run()?,
+        };
         let limit = Instant::now() + shared.settings.do_limit + MARGIN;
         let ended = entry.wait_for(limit, |entry| {
             Some(entry.snapshot()).filter(|snapshot| snapshot.phase.is_terminal())
@@ -74,6 +68,44 @@ impl Tasks {
                 task_type: entry.category.name.clone(),
                 cause: error.message().to_owned(),
             }),
+        }
+    }
+}
+
+impl Shared {
+    /// Spawns the actor that runs the task.
+    fn run(
+        self: &Arc<Self>,
+        header: CreateRequestHeader,
+        inputs: Option<LiteralMap>,
+        keys: Option<Keys>,
+    ) -> Result<Arc<TaskEntry>, TaskError> {
+        let template = header.template.unwrap_or_default();
+        let category = TaskCategory::new(&template.r#type, template.task_type_version);
+        let Connector::Sync(connector) = self.connector(&category, &category.name)? else {
+            return Err(self.not_sync(&category));
+        };
+        let random = || IdempotencyKey(self.world.randomness.bytes());
+        let request = Arc::new(TaskRequest {
+            template,
+            inputs,
+            output_prefix: header.output_prefix,
+            metadata: header.task_execution_metadata,
+            idempotency_key: keys.map_or_else(random, |keys| idempotency_key(keys.create, 0)),
+        });
+        let wrapped = Connector::Sync(connector.clone());
+        let entry = Arc::new(self.new_entry(category, wrapped, keys, 0, &request));
+        entry.count_phase(Phase::Initializing);
+        entry.set_job(Arc::new(SyncJob { connector, request }));
+        self.spawn(&entry)?;
+        Ok(entry)
+    }
+
+    fn not_sync(&self, category: &TaskCategory) -> TaskError {
+        let connector = self.connectors.get(category);
+        TaskError::NotSync {
+            task_type: category.name.clone(),
+            connector: connector.map_or_else(String::new, |found| found.name().to_owned()),
         }
     }
 }

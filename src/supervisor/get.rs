@@ -5,12 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{
-    TaskError, Tasks,
-    entry::{Deletion, TaskEntry},
-    snapshot::Snapshot,
-    task::TaskMsg,
-};
+use super::{TaskError, Tasks, adopt::Lookup, entry::TaskEntry, snapshot::Snapshot, task::TaskMsg};
 use crate::{connector::TaskCategory, wire::flyteidl::admin::Resource};
 
 /// Which task a caller asks about.
@@ -34,18 +29,21 @@ impl Tasks {
     /// # Errors
     /// An unknown task type, or bytes that are no handle.
     pub async fn get(&self, query: TaskQuery) -> Result<Resource, TaskError> {
-        let entry = self.0.find(&query)?;
+        let entry = match self.0.look_up(&query)? {
+            Lookup::Task(entry) => entry,
+            Lookup::Later(snapshot) => return Ok(snapshot.resource),
+        };
         entry.touch();
         let mut snapshot = entry.snapshot();
-        if is_tombstone(&entry, &snapshot) {
+        if entry.is_released() {
             snapshot = self.look_again(&entry, snapshot.number, &query).await;
         } else if !snapshot.is_settled() {
             let settled = |entry: &TaskEntry| Some(entry.snapshot()).filter(|s| s.is_settled());
             let limit = self.get_limit(&query);
             snapshot = entry.wait_for(limit, settled).await.unwrap_or_else(|| entry.snapshot());
         }
-        if snapshot.phase.is_terminal() {
-            entry.tell_end();
+        if snapshot.phase.is_terminal() && entry.tell_end() {
+            self.0.room.may_leave(&entry);
         }
         Ok(snapshot.resource.clone())
     }
@@ -71,9 +69,4 @@ impl Tasks {
         let given = query.deadline.map(|deadline| deadline.saturating_duration_since(now) / 2);
         now + given.map_or(wait, |given| wait.min(given))
     }
-}
-
-/// True for a task that was deleted before it ended.
-fn is_tombstone(entry: &TaskEntry, snapshot: &Snapshot) -> bool {
-    !snapshot.decided && matches!(entry.desk().deletion, Deletion::Done(_))
 }

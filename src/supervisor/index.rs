@@ -2,7 +2,7 @@
 
 use std::{hash::Hash, hash::Hasher, sync::Arc};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 use ractor::ActorId;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
@@ -17,10 +17,17 @@ pub(super) struct TaskKey(u128);
 /// The hash of what makes one execution attempt.
 pub(super) type CreateKey = [u8; 16];
 
+/// The hash of a node of a workflow, whatever the attempt.
+pub(super) type NodeKey = [u8; 16];
+
 /// All tasks of this process.
 pub(super) struct Index {
     by_handle: DashMap<TaskKey, Arc<TaskEntry>>,
     by_create: DashMap<CreateKey, Arc<TaskEntry>>,
+    /// Results of ExecuteTaskSync, under the key of their execution attempt.
+    by_execute: DashMap<CreateKey, Arc<TaskEntry>>,
+    /// The highest attempt of each node.
+    by_node: DashMap<NodeKey, Arc<TaskEntry>>,
     by_actor: DashMap<ActorId, Arc<TaskEntry>>,
     /// Keys the hash of handles, so that nobody can make two collide.
     secret: [u8; 16],
@@ -31,6 +38,8 @@ impl Index {
         Self {
             by_handle: DashMap::new(),
             by_create: DashMap::new(),
+            by_execute: DashMap::new(),
+            by_node: DashMap::new(),
             by_actor: DashMap::new(),
             secret,
         }
@@ -62,26 +71,57 @@ impl Index {
         or_make(&self.by_handle, key, make)
     }
 
-    /// The entry of a Create, made by `make` if there is none: true if it was.
+    /// The entry of a Create, made by `make` if there is none, or only one
+    /// whose job was deleted for a caller: true if it was. `make` is told how
+    /// many jobs the key has had before.
     pub(super) fn by_create_or<E>(
         &self,
         key: CreateKey,
+        make: impl FnOnce(u32) -> Result<Arc<TaskEntry>, E>,
+    ) -> Result<Arc<TaskEntry>, E> {
+        match self.by_create.entry(key) {
+            Entry::Occupied(held) if !held.get().is_released() => Ok(held.get().clone()),
+            Entry::Occupied(mut held) => {
+                let entry = make(held.get().generation + 1)?;
+                held.insert(entry.clone());
+                Ok(entry)
+            }
+            Entry::Vacant(free) => Ok(free.insert(make(0)?).clone()),
+        }
+    }
+
+    /// True if a task has the key of this Create.
+    pub(super) fn has_create(&self, key: CreateKey) -> bool {
+        self.by_create.get(&key).is_some_and(|held| !held.is_released())
+    }
+
+    /// The entry of an ExecuteTaskSync, made by `make` if there is none.
+    pub(super) fn by_execute_or<E>(
+        &self,
+        key: CreateKey,
         make: impl FnOnce() -> Result<Arc<TaskEntry>, E>,
-    ) -> Result<(Arc<TaskEntry>, bool), E> {
-        or_make(&self.by_create, key, make)
+    ) -> Result<Arc<TaskEntry>, E> {
+        or_make(&self.by_execute, key, make).map(|(entry, _)| entry)
+    }
+
+    /// Makes the entry the one of its node, unless a higher attempt has come
+    /// before: the lower attempt whose place it takes.
+    pub(super) fn supersede(&self, key: NodeKey, entry: &Arc<TaskEntry>) -> Option<Arc<TaskEntry>> {
+        match self.by_node.entry(key) {
+            Entry::Occupied(mut held) => {
+                (held.get().attempt() < entry.attempt()).then(|| held.insert(entry.clone()))
+            }
+            Entry::Vacant(free) => {
+                free.insert(entry.clone());
+                None
+            }
+        }
     }
 
     /// Registers the key of an adopted task's Create, unless a newer task has
     /// it.
     pub(super) fn remember_create(&self, key: CreateKey, entry: &Arc<TaskEntry>) {
         self.by_create.entry(key).or_insert_with(|| entry.clone());
-    }
-
-    /// Lets a later Create under the entry's key start a new task.
-    pub(super) fn release_create(&self, entry: &Arc<TaskEntry>) {
-        if let Some(key) = &entry.create_key {
-            self.by_create.remove_if(key, |_, held| Arc::ptr_eq(held, entry));
-        }
     }
 
     pub(super) fn set_actor(&self, actor: ActorId, entry: &Arc<TaskEntry>) {
@@ -93,12 +133,24 @@ impl Index {
         self.by_actor.remove(&actor).map(|(_, entry)| entry)
     }
 
+    /// All tasks that have an actor.
+    pub(super) fn all(&self) -> Vec<Arc<TaskEntry>> {
+        self.by_actor.iter().map(|entry| entry.clone()).collect()
+    }
+
     /// Forgets an entry that its actor is leaving.
     pub(super) fn remove(&self, entry: &Arc<TaskEntry>) {
         if let Some(key) = entry.key() {
             self.by_handle.remove_if(&key, |_, held| Arc::ptr_eq(held, entry));
         }
-        self.release_create(entry);
+        let is_it = |held: &Arc<TaskEntry>| Arc::ptr_eq(held, entry);
+        if let Some(key) = &entry.create_key {
+            self.by_create.remove_if(key, |_, held| is_it(held));
+            self.by_execute.remove_if(key, |_, held| is_it(held));
+        }
+        if let Some(key) = &entry.node_key {
+            self.by_node.remove_if(key, |_, held| is_it(held));
+        }
     }
 }
 

@@ -7,8 +7,10 @@
 //! - `registry`: the actor `TaskRegistry` supervises every `TaskActor` and
 //!   restarts it after a panic.
 //! - `task`: the actor `TaskActor` creates, polls and deletes one job.
-//! - `entry`, `index`: what is known of a task outside of its actor, and how it
-//!   is found.
+//! - `entry`, `desk`, `index`, `keys`: what is known of a task outside of its
+//!   actor, and how it is found.
+//! - `gate`: the polls of a connector take turns; `room`: new tasks wait for
+//!   some; `results`: those of sync tasks are kept for a repeat.
 //! - `schedule`, `budget`, `history`: pure parts of a task's state.
 //! - `call`: calls of a connector as child tasks, bounded in time.
 //! - `world`: wall clock and randomness, handed in.
@@ -18,14 +20,20 @@ mod budget;
 mod call;
 mod create;
 mod delete;
+mod desk;
+mod drain;
 mod entry;
 mod error;
 mod execute;
+mod gate;
 mod get;
 mod history;
 mod index;
+mod keys;
 mod observe;
 mod registry;
+mod results;
+mod room;
 mod schedule;
 mod snapshot;
 mod sync_job;

@@ -56,6 +56,7 @@ impl Actor for TaskRegistry {
         match event {
             SupervisionEvent::ActorTerminated(actor, _, _) => {
                 shared.index.remove_actor(actor.get_id());
+                shared.room.freed();
             }
             SupervisionEvent::ActorFailed(actor, error) => {
                 if let Some(entry) = shared.index.remove_actor(actor.get_id()) {

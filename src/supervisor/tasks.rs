@@ -1,14 +1,23 @@
 //! The supervisor as handlers see it.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    num::NonZero,
+    sync::{Arc, OnceLock},
+};
 
+use dashmap::DashMap;
 use ractor::{Actor, ActorCell, ActorRuntime, SpawnErr};
+
+use tokio::sync::Semaphore;
 
 use super::{
     TaskError, World,
     entry::TaskEntry,
+    gate::Gate,
     index::Index,
     registry::TaskRegistry,
+    results::Results,
+    room::Room,
     schedule::Patience,
     task::{TaskActor, TaskMsg},
 };
@@ -27,10 +36,17 @@ pub struct Tasks(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     pub(super) settings: config::Tasks,
     pub(super) polling: PollPolicy,
+    max_polls: usize,
+    poll_rate: Option<NonZero<u32>>,
     pub(super) connectors: Arc<ConnectorRegistry>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) world: World,
     pub(super) index: Index,
+    pub(super) room: Room,
+    pub(super) results: Results,
+    /// Adopted tasks whose first poll is not over.
+    pub(super) adoptions: Arc<Semaphore>,
+    gates: DashMap<String, Arc<Gate>>,
     registry: OnceLock<ActorCell>,
 }
 
@@ -48,8 +64,16 @@ impl Tasks {
         let shared = Arc::new(Shared {
             settings: config.tasks.clone(),
             polling: PollPolicy::from(&config.polling),
+            max_polls: config.polling.max_in_flight,
+            poll_rate: config.polling.rate,
             connectors,
             metrics,
+            room: Room::new(&config.tasks),
+            results: Results::new(
+                usize::try_from(config.tasks.max_result_size.as_u64()).unwrap_or(usize::MAX),
+            ),
+            adoptions: Arc::new(Semaphore::new(config.tasks.max_adoptions)),
+            gates: DashMap::new(),
             index: Index::new(world.randomness.bytes()),
             world,
             registry: OnceLock::new(),
@@ -110,6 +134,16 @@ impl Shared {
         self.index.set_actor(actor.get_id(), entry);
         entry.desk().actor = Some(actor.clone());
         actor.send_message(TaskMsg::Start).map_err(|_| TaskError::Stopping)
+    }
+
+    /// The gate of a connector's polls.
+    pub(super) fn gate(&self, connector: &Connector) -> Arc<Gate> {
+        if let Some(gate) = self.gates.get(connector.name()) {
+            return gate.clone();
+        }
+        let name = connector.name().to_owned();
+        let new = || Gate::new(self.max_polls, self.poll_rate);
+        self.gates.entry(name).or_insert_with(new).clone()
     }
 
     /// The patience that the settings ask of a schedule.

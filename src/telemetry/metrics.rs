@@ -64,6 +64,8 @@ pub struct Metrics {
     refusals: IntCounterVec,
     adoptions: IntCounterVec,
     ended: IntCounterVec,
+    orphans: IntCounterVec,
+    deletes_given_up: IntCounterVec,
 }
 
 impl Metrics {
@@ -148,6 +150,16 @@ impl Metrics {
                 "flightdeck_tasks_ended_total",
                 "Tasks that reached a terminal phase",
                 &["task_type", "phase"],
+            )?,
+            orphans: counter(
+                "flightdeck_orphans_total",
+                "Jobs that were deleted because nobody would ask about them again",
+                &["task_type"],
+            )?,
+            deletes_given_up: counter(
+                "flightdeck_deletes_given_up_total",
+                "Deletes that the backend did not confirm in all the time given to it",
+                &["task_type"],
             )?,
             registry: registry.clone(),
             types: TaskTypes::default(),
@@ -286,6 +298,8 @@ pub struct TaskMetrics {
     restarts: IntCounterVec,
     adoptions: IntCounterVec,
     ended: IntCounterVec,
+    orphans: IntCounterVec,
+    deletes_given_up: IntCounterVec,
 }
 
 impl TaskMetrics {
@@ -299,6 +313,8 @@ impl TaskMetrics {
             restarts: metrics.restarts.clone(),
             adoptions: metrics.adoptions.clone(),
             ended: metrics.ended.clone(),
+            orphans: metrics.orphans.clone(),
+            deletes_given_up: metrics.deletes_given_up.clone(),
         }
     }
 
@@ -328,6 +344,16 @@ impl TaskMetrics {
     pub fn adopted(&self) {
         let labels = [self.label.as_str()];
         self.adoptions.with_label_values(&labels).inc();
+    }
+
+    /// Counts a job that was deleted because nobody would ask about it again.
+    pub fn orphaned(&self) {
+        self.orphans.with_label_values(&[self.label.as_str()]).inc();
+    }
+
+    /// Counts a delete that was never confirmed.
+    pub fn delete_given_up(&self) {
+        self.deletes_given_up.with_label_values(&[self.label.as_str()]).inc();
     }
 
     /// Counts a task that reached a terminal phase.

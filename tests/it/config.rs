@@ -44,10 +44,11 @@ fn the_example_file_names_every_setting_with_its_default() {
         ("metrics", "host port"),
         (
             "tasks",
-            "handle max_tasks get_wait delete_wait retention idle_timeout enforce_timeout \
+            "handle max_tasks max_waiting_creates max_adoptions max_result_size \
+             get_wait delete_wait orphan_after retention idle_timeout enforce_timeout \
                    persist_for give_up_after create_limit get_limit delete_limit do_limit",
         ),
-        ("polling", "first interval jitter max_backoff"),
+        ("polling", "first interval jitter max_backoff max_in_flight rate"),
         ("sensor", "interval"),
     ] {
         let table: toml::Table = uncommented.parse().expect("TOML");
@@ -115,14 +116,15 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
 }
 
 #[test]
-fn a_variable_that_is_no_setting_is_an_error_but_those_of_kubernetes_are_not() {
-    let kubernetes = [
+fn a_variable_that_is_no_setting_is_an_error_but_flags_and_those_of_kubernetes_are_not() {
+    let others = [
         ("FLIGHTDECK_PORT", "tcp://10.0.0.1:8000"),
         ("FLIGHTDECK_PORT_8000_TCP_ADDR", "10.0.0.1"),
         ("FLIGHTDECK_SERVICE_HOST", "10.0.0.1"),
         ("FLIGHTDECK_CONFIG", "/etc/flightdeck.toml"),
+        ("FLIGHTDECK_ENDPOINT", "http://flightdeck:8000"),
     ];
-    let config = load("", &kubernetes, &Flags::default()).expect("valid");
+    let config = load("", &others, &Flags::default()).expect("valid");
     assert_eq!(config, Config::default());
     let error =
         load("", &[("FLIGHTDECK_RETENTION", "1m")], &Flags::default()).expect_err("no section");

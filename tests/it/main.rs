@@ -8,7 +8,9 @@ mod tasks_create;
 mod tasks_delete;
 mod tasks_end;
 mod tasks_get;
+mod tasks_limits;
 mod tasks_observe;
+mod tasks_orphans;
 mod tasks_sync;
 
 // Propeller's rules over faults of the backend and kills of the service.
@@ -28,3 +30,6 @@ mod example;
 
 // The sources of the configuration and their errors.
 mod config;
+
+// The client of the command line, as a shell runs it.
+mod cli_task;

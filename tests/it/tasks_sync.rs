@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use flightdeck::connector::{ConnectorError, Phase, Resource};
+use flightdeck::{
+    connector::{ConnectorError, Phase, Resource},
+    wire::flyteidl::admin::CreateRequestHeader,
+};
 use tokio::time::sleep;
 use tonic::Code;
 
 use crate::common::{
     backend::{Backend, Does},
-    requests::{anonymous, header, query},
+    requests::{anonymous, create, header, query},
     service::{exact, tasks},
 };
 
@@ -121,4 +124,71 @@ async fn a_delete_aborts_a_sync_task_for_good() {
     let resource = tasks.get(query("call", &handle)).await.expect("a state");
     assert_eq!(resource.phase(), Phase::Aborted);
     assert_eq!(backend.gets().len(), 1);
+}
+
+/// The header of an execution attempt's call.
+fn keyed(attempt: u32) -> CreateRequestHeader {
+    let create = create("call", &format!("s3://b/n0/data/{attempt}"), attempt);
+    CreateRequestHeader {
+        template: create.template,
+        output_prefix: create.output_prefix,
+        task_execution_metadata: create.task_execution_metadata,
+        ..CreateRequestHeader::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_call_gets_the_kept_result_and_no_second_run() {
+    let backend = Backend::new();
+    backend.job_is(Phase::Succeeded);
+    let config = exact();
+    let tasks = tasks(&config, &backend).await;
+    let first = tasks.execute(keyed(0), None).await.expect("a result");
+    let again = tasks.execute(keyed(0), None).await.expect("a result");
+    assert_eq!(first, again);
+    assert_eq!(backend.gets().len(), 1);
+    tasks.execute(keyed(1), None).await.expect("the next attempt is another call");
+    assert_eq!(backend.gets().len(), 2);
+    sleep(config.tasks.retention + Duration::from_secs(1)).await;
+    assert!(tasks.is_empty(), "results are kept for retention");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_joins_a_call_under_way_also_when_the_first_caller_has_left() {
+    let backend = Backend::new();
+    backend.on_get(Does::Takes(Duration::from_secs(20), Resource::new(Phase::Succeeded)));
+    let tasks = tasks(&exact(), &backend).await;
+    let hasty = tasks.execute(keyed(0), None);
+    tokio::time::timeout(Duration::from_secs(10), hasty).await.expect_err("it takes 20 s");
+    tasks.execute(keyed(0), None).await.expect("the result of the first");
+    assert_eq!(backend.gets().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_not_kept() {
+    let backend = Backend::new();
+    backend.on_get(Does::Fails(ConnectorError::transient("503")));
+    let tasks = tasks(&exact(), &backend).await;
+    tasks.execute(keyed(0), None).await.expect_err("a failure");
+    sleep(Duration::from_millis(1)).await;
+    backend.job_is(Phase::Succeeded);
+    tasks.execute(keyed(0), None).await.expect("propeller repeats the call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_are_kept_within_a_budget_of_bytes_the_oldest_leave_first() {
+    let backend = Backend::new();
+    backend.on_get(Does::Answers(Resource::new(Phase::Succeeded).with_message("x".repeat(1000))));
+    let mut config = exact();
+    config.tasks.max_result_size = bytesize::ByteSize::b(2500);
+    let tasks = tasks(&config, &backend).await;
+    for attempt in 0..4 {
+        tasks.execute(keyed(attempt), None).await.expect("a result");
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(tasks.len(), 2);
+    tasks.execute(keyed(3), None).await.expect("kept");
+    assert_eq!(backend.gets().len(), 4);
+    tasks.execute(keyed(0), None).await.expect("run again");
+    assert_eq!(backend.gets().len(), 5);
 }

@@ -91,7 +91,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wire::{flyteidl::core::Union, literal, python::Value as Python};
+    use crate::wire::{literal, python::Value as Python};
 
     #[test]
     fn what_json_can_hold_is_taken_by_its_own_type() {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_rest_is_refused_with_the_reason() {
-        let union = Scalar { value: Some(scalar::Value::Union(Box::new(Union::default()))) };
+        let union = Scalar { value: Some(scalar::Value::Union(Box::default())) };
         let union = Literal { value: Some(literal_value(union)), ..Literal::default() };
         for (input, reason) in
             [(literal::float(f64::NAN), "NaN"), (union, "union"), (Literal::default(), "no value")]

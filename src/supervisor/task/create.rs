@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tracing::{info, warn};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
 
 use super::{Running, TaskMsg, TaskState};
 use crate::{
@@ -16,6 +17,12 @@ use crate::{
     },
 };
 
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a caller's deadline must leave for the last try and the reply.
+const TIME_TO_REPLY: Duration = Duration::from_millis(500);
+
 impl TaskState {
     /// Calls the connector's `create`. It runs to its end whatever becomes of
     /// the caller.
@@ -25,9 +32,12 @@ impl TaskState {
         };
         let connector = connector.clone();
         let myself = self.myself.clone();
+        let asked = request.clone();
+        // Kept for a backend that turns out not to have been reached.
+        self.request = Some(request);
         self.call = Some(Running::Create(call::start(
             self.shared.settings.create_limit,
-            async move { connector.create(request).await },
+            async move { connector.create(asked).await },
             move |outcome| {
                 let _ = myself.send_message(TaskMsg::Created(outcome));
             },
@@ -37,6 +47,15 @@ impl TaskState {
     /// The job is there, or was refused.
     pub(super) fn created(&mut self, outcome: Outcome<Arc<dyn Job>>) {
         self.call = None;
+        let request = self.request.take();
+        if let (Outcome::Returned(Err(error)), Some(request)) = (&outcome, request)
+            && !error.was_sent()
+            && let Some(pause) = self.pause_before_next_create()
+        {
+            debug!(task_id = %self.entry.id, %error, "the backend was not reached, create again");
+            self.entry.desk().request = Some(request);
+            return self.plan(pause, || TaskMsg::Start);
+        }
         let created = match outcome.into_result("create") {
             Ok(Ok(job)) => self.bind(job).map_err(|error| self.fault(error.to_string())),
             Ok(Err(error)) => Err(TaskError::Connector {
@@ -63,6 +82,16 @@ impl TaskState {
                 self.leave();
             }
         }
+    }
+
+    /// The pause before a create that did not reach the backend is tried again,
+    /// if its caller still waits by then.
+    fn pause_before_next_create(&mut self) -> Option<Duration> {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.unreached.min(16)).min(LONGEST_PAUSE);
+        let pause = pause.mul_f64(0.75 + 0.5 * self.roll());
+        self.unreached += 1;
+        let until = self.entry.desk().create_deadline?;
+        (Instant::now() + pause + TIME_TO_REPLY < until).then_some(pause)
     }
 
     /// Gives the task its job and its handle, and puts it into the index: true

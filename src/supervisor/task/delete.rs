@@ -10,7 +10,7 @@ use crate::{
     connector::{ConnectorError, ErrorClass, Phase},
     supervisor::{
         call::{self, Outcome},
-        entry::Deletion,
+        desk::Deletion,
         history::Event,
     },
 };
@@ -43,6 +43,47 @@ impl TaskState {
         )));
     }
 
+    /// True if a delete is to be brought about: by a caller, by our own decision,
+    /// or because the task is an orphan whose create has finished by now.
+    pub(super) fn delete_is_wanted(&mut self) -> bool {
+        if self.entry.desk().superseded {
+            self.superseded();
+        }
+        self.entry.desk().deletion.is_wanted()
+    }
+
+    /// A higher attempt of the node has come, and nobody has asked about this
+    /// one: its caller gave it up.
+    pub(super) fn superseded(&mut self) {
+        let over = self.entry.snapshot().phase.is_terminal() || self.is_deleted();
+        if self.entry.job().is_some() && !over && !self.entry.was_asked() {
+            self.delete_orphan("a higher attempt of its node was created");
+        }
+    }
+
+    /// True if nobody will ask about the job.
+    pub(super) fn is_orphan(&self) -> bool {
+        self.until_orphan() == Some(Duration::ZERO)
+    }
+
+    /// The time until the job counts as an orphan, if its Create lost its
+    /// caller.
+    pub(super) fn until_orphan(&self) -> Option<Duration> {
+        let abandoned = self.entry.abandoned_for()?;
+        Some(self.shared.settings.orphan_after.saturating_sub(abandoned))
+    }
+
+    pub(super) fn delete_orphan(&mut self, why: &str) {
+        warn!(
+            task_id = %self.entry.id, task_type = self.entry.category.name,
+            execution = self.entry.execution_name(), why, "the job is an orphan and is deleted"
+        );
+        self.entry.metrics.orphaned();
+        self.record(Event::DeleteAsked);
+        self.entry.change(|desk| desk.deletion.want());
+        self.delete();
+    }
+
     /// The connector's `delete` is over.
     pub(super) fn deleted(&mut self, outcome: Outcome<()>) {
         self.call = None;
@@ -66,8 +107,6 @@ impl TaskState {
             let at = self.shared.world.now();
             self.entry.end(at, Phase::Aborted, cause);
         }
-        // Released first: whoever hears of the delete may create anew.
-        self.shared.index.release_create(&self.entry);
         let done = Deletion::Done(Instant::now());
         self.entry.change(|desk| desk.deletion = done);
         self.plan_leave();
@@ -86,6 +125,9 @@ impl TaskState {
         let given_up = since.elapsed() >= self.shared.settings.give_up_after;
         let refused = error.class() == ErrorClass::Permanent && !decided;
         drop(desk);
+        if given_up {
+            self.entry.metrics.delete_given_up();
+        }
         if given_up || refused {
             return self.refused(error);
         }

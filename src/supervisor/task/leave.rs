@@ -3,13 +3,35 @@
 use std::time::Duration;
 
 use super::{TaskMsg, TaskState};
-use crate::supervisor::entry::Deletion;
+use crate::supervisor::desk::Deletion;
 
 /// Timers are never set shorter than this: a task that is told its end while
 /// the timer runs waits at most this much longer.
 const SHORTEST: Duration = Duration::from_millis(10);
 
 impl TaskState {
+    /// The task has ended: it stays for a while, for those who ask.
+    pub(super) fn ended(&mut self) {
+        if self.entry.handle().is_none() && self.keeps_result() {
+            self.shared.results.keep(&self.entry);
+        }
+        self.plan_leave();
+    }
+
+    /// True for an ExecuteTaskSync that may be repeated: results are kept,
+    /// errors are not.
+    fn keeps_result(&self) -> bool {
+        self.entry.create_key.is_some() && self.entry.snapshot().failure.is_none()
+    }
+
+    /// Leaves at once if nothing is left to do.
+    pub(super) fn make_room(&mut self) {
+        let over = self.entry.snapshot().phase.is_terminal();
+        if over && self.call.is_none() && !self.entry.desk().deletion.is_wanted() {
+            self.leave();
+        }
+    }
+
     /// Leaves when it is time, else looks again then.
     pub(super) fn plan_leave(&mut self) {
         match self.time_to_leave() {
@@ -37,8 +59,11 @@ impl TaskState {
             return None;
         }
         if entry.handle().is_none() {
-            // Nobody can ask again.
-            return Some(Duration::ZERO);
+            let ended = entry.desk().ended.filter(|_| self.keeps_result());
+            // Without a key nobody can ask again.
+            return Some(
+                ended.map_or(Duration::ZERO, |at| settings.retention.saturating_sub(at.elapsed())),
+            );
         }
         let idle = settings.idle_timeout.saturating_sub(entry.unasked_for());
         let stay = match deletion {

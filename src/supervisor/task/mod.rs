@@ -17,11 +17,12 @@ use tokio::{task::JoinHandle, time::Instant};
 use super::{
     call::{Call, Outcome},
     entry::TaskEntry,
+    gate::PollPermit,
     schedule::Schedule,
     tasks::Shared,
 };
 use crate::{
-    connector::{Job, LogQuery, LogStream, MetricsQuery, Resource},
+    connector::{Job, LogQuery, LogStream, MetricsQuery, Resource, TaskRequest},
     wire::flyteidl::core::ExecutionMetricResult,
 };
 
@@ -36,6 +37,12 @@ pub(super) enum TaskMsg {
     Created(Outcome<Arc<dyn Job>>),
     /// It is time to poll.
     Poll,
+    /// It is this task's turn to poll.
+    Admitted(PollPermit),
+    /// A higher attempt of the node has come.
+    Superseded,
+    /// Room is short: leave if nothing is left to do.
+    MakeRoom,
     /// A deleted task is asked about: look at the backend once more.
     Look,
     /// The connector's `get` is over.
@@ -65,6 +72,12 @@ pub(super) struct TaskState {
     schedule: Schedule,
     /// The call of the connector that is under way.
     call: Option<Running>,
+    /// A poll waits for its turn.
+    queued: bool,
+    /// What is being created.
+    request: Option<Arc<TaskRequest>>,
+    /// Creates that did not reach the backend.
+    unreached: u32,
     /// Reads of logs and measurements that are under way.
     reads: Vec<Call>,
     timer: Option<JoinHandle<()>>,
@@ -79,6 +92,8 @@ enum Running {
         #[expect(dead_code, reason = "held for its drop")]
         call: Call,
         began: Instant,
+        #[expect(dead_code, reason = "held for its drop")]
+        permit: Option<PollPermit>,
     },
     Delete(#[expect(dead_code, reason = "held for its drop")] Call),
 }
@@ -110,6 +125,9 @@ impl Actor for TaskActor {
             myself,
             schedule,
             call: None,
+            queued: false,
+            request: None,
+            unreached: 0,
             reads: Vec::new(),
             timer: None,
             due: now,
@@ -126,6 +144,9 @@ impl Actor for TaskActor {
             TaskMsg::Start => task.start(),
             TaskMsg::Created(outcome) => task.created(outcome),
             TaskMsg::Poll => task.poll(),
+            TaskMsg::Admitted(permit) => task.admitted(permit),
+            TaskMsg::Superseded => task.superseded(),
+            TaskMsg::MakeRoom => task.make_room(),
             TaskMsg::Look => task.look(),
             TaskMsg::Polled(outcome) => task.polled(outcome)?,
             TaskMsg::Delete => task.delete(),
@@ -153,7 +174,7 @@ impl TaskState {
         let request = self.entry.desk().request.take();
         if let Some(request) = request {
             self.create(request);
-        } else if self.entry.desk().deletion.is_wanted() {
+        } else if self.delete_is_wanted() {
             self.delete();
         } else if self.entry.snapshot().phase.is_terminal() {
             self.plan_leave();

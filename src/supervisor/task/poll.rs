@@ -10,6 +10,7 @@ use crate::{
     connector::{ConnectorError, Phase, Resource},
     supervisor::{
         call::{self, Outcome},
+        gate::{Entrance, PollPermit},
         history::{Event, PollSample},
         schedule::Verdict,
         snapshot::Snapshot,
@@ -19,8 +20,11 @@ use crate::{
 impl TaskState {
     /// Begins a poll, unless the task ends or leaves instead.
     pub(super) fn poll(&mut self) {
-        if self.call.is_some() || self.is_over() {
+        if self.call.is_some() || self.queued || self.is_over() {
             return;
+        }
+        if self.is_orphan() {
+            return self.delete_orphan("nobody asked about it after its Create lost its caller");
         }
         if self.until_deadline() == Some(Duration::ZERO) {
             return self.time_out();
@@ -32,19 +36,36 @@ impl TaskState {
             );
             return self.leave();
         }
-        self.entry.metrics.poll_began(self.due.elapsed());
-        self.call_get();
+        if self.entry.is_sync() {
+            // It is the caller's own call, not one of the connector's polls.
+            self.entry.metrics.poll_began(self.due.elapsed());
+            return self.call_get(None);
+        }
+        match self.entry.gate.enter(self.entry.flow.clone(), &self.myself) {
+            Entrance::Open(permit) => self.admitted(permit),
+            Entrance::Queued => self.queued = true,
+        }
+    }
+
+    /// It is this task's turn to poll, unless there is nothing left to find
+    /// out.
+    pub(super) fn admitted(&mut self, permit: PollPermit) {
+        self.queued = false;
+        if self.call.is_none() && !self.is_over() {
+            self.entry.metrics.poll_began(self.due.elapsed());
+            self.call_get(Some(permit));
+        }
     }
 
     /// Looks at the backend once more for a caller who asks about a deleted
     /// task.
     pub(super) fn look(&mut self) {
         if self.call.is_none() && !self.entry.is_sync() {
-            self.call_get();
+            self.call_get(None);
         }
     }
 
-    fn call_get(&mut self) {
+    fn call_get(&mut self, permit: Option<PollPermit>) {
         let Some(job) = self.entry.job().cloned() else {
             return;
         };
@@ -56,6 +77,7 @@ impl TaskState {
         let myself = self.myself.clone();
         self.call = Some(Running::Poll {
             began: Instant::now(),
+            permit,
             call: call::start(limit, async move { job.get().await }, move |outcome| {
                 let _ = myself.send_message(TaskMsg::Polled(outcome));
             }),
@@ -182,9 +204,10 @@ impl TaskState {
 
     fn go_on(&mut self, phase: Phase, pause: Duration) {
         if phase.is_terminal() || self.is_deleted() {
-            return self.plan_leave();
+            return self.ended();
         }
         let pause = self.until_deadline().map_or(pause, |left| left.min(pause));
+        let pause = self.until_orphan().map_or(pause, |left| left.min(pause));
         self.plan(pause, || TaskMsg::Poll);
     }
 
