@@ -90,11 +90,13 @@ impl AsyncConnector for HttpJobs {
             .body(body);
         match send(request).await {
             Ok(response) => json(response).await,
-            // No job can be gone before there is one: the URL is wrong.
-            Err(error) if error.class() == ErrorClass::Gone => {
-                Err(ConnectorError::permanent(error.message()))
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(match error.class() {
+                // No job can be gone before there is one: the URL is wrong.
+                ErrorClass::Gone => ConnectorError::permanent(error.message()),
+                // Under the key even a request that did arrive may be repeated.
+                ErrorClass::Transient => ConnectorError::unreached(error.message()),
+                _ => error,
+            }),
         }
     }
 

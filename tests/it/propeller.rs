@@ -14,7 +14,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::common::{
     books::{Books, Fault},
-    job_connector::JobConnector,
+    job_connector::{ENDLESS, JobConnector},
     propeller::{Propeller, Report, Rules, Service, Workflow},
 };
 use direct::Direct;
@@ -31,12 +31,13 @@ const AFTERMATH: Duration = Duration::from_secs(30 * 60);
 
 /// The faults with how many minutes they may last: less than it takes until
 /// they count as the job's own end.
-const FAULTS: [(Fault, u64); 7] = [
+const FAULTS: [(Fault, u64); 8] = [
     (Fault::Refused, 40),
     (Fault::Unavailable, 40),
     (Fault::Hangs, 40),
     (Fault::Cut, 40),
     (Fault::Slow(Duration::from_secs(8)), 40),
+    (Fault::Slow(Duration::from_secs(15)), 40),
     (Fault::Denied, 4),
     (Fault::Lags, 4),
 ];
@@ -115,16 +116,11 @@ async fn run(
 ) -> (Report, HashSet<usize>) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut workflows = JoinSet::new();
-    for number in 0..4 {
-        workflows.spawn(propeller.clone().run(Workflow {
-            name: format!("w{number}"),
-            nodes: rng.random_range(2..8),
-            task_type: "job",
-            abort_after: rng.random_bool(0.5).then(|| minutes(&mut rng, 1..120)),
-        }));
+    let weather = tokio::spawn(weather(StdRng::seed_from_u64(!seed), books.clone()));
+    for number in 0..6 {
+        workflows.spawn(propeller.clone().run(workflow(&mut rng, number)));
         sleep(minutes(&mut rng, 0..10)).await;
     }
-    let weather = tokio::spawn(weather(rng, books.clone()));
     let mut all = Report::default();
     while let Some(report) = workflows.join_next().await {
         all.add(report.expect("a workflow does not panic"));
@@ -134,6 +130,18 @@ async fn run(
     sleep(AFTERMATH).await;
     assert!(propeller.held().is_empty(), "every workflow has ended");
     (all, books.running().into_iter().collect())
+}
+
+/// A workflow whose jobs end, or one that its user aborts; some have timeouts.
+fn workflow(rng: &mut StdRng, number: usize) -> Workflow {
+    let endless = rng.random_bool(0.5);
+    Workflow {
+        name: format!("{}{number}", if endless { ENDLESS } else { "w" }),
+        nodes: rng.random_range(2..8),
+        task_type: "job",
+        abort_after: endless.then(|| minutes(rng, 1..150)),
+        timeout: rng.random_bool(0.3).then(|| minutes(rng, 30..60)),
+    }
 }
 
 /// One fault after another, with time to recover between them.
@@ -153,7 +161,7 @@ async fn kill_now_and_then(
     service: Mortal,
     propeller: Propeller<Mortal>,
 ) -> HashSet<usize> {
-    let mut rng = StdRng::seed_from_u64(!seed);
+    let mut rng = StdRng::seed_from_u64(seed);
     let mut taken = HashSet::new();
     for _ in 0..4 {
         // Seconds, so that it falls between the Gets as well as into them.

@@ -13,6 +13,9 @@ use super::books::{Books, Fault, State};
 /// The longest that a job runs.
 const LONGEST: Duration = Duration::from_secs(90 * 60);
 
+/// What is in the output prefixes of jobs that run until they are deleted.
+pub const ENDLESS: &str = "endless";
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct JobMeta {
     pub job: usize,
@@ -20,7 +23,7 @@ pub struct JobMeta {
 
 impl JsonMeta for JobMeta {}
 
-/// Task type `job`. How long a job runs follows from its key.
+/// Task type `job`. How long a job runs follows from its key, if it ends at all.
 #[derive(Clone)]
 pub struct JobConnector(pub Books);
 
@@ -65,9 +68,15 @@ impl AsyncConnector for JobConnector {
 
     async fn create(&self, task: &TaskRequest) -> Result<JobMeta, ConnectorError> {
         let key = task.idempotency_key;
-        let runs_for = LONGEST.mul_f64(f64::from(key.0[0]) / 255.0);
-        let create = |books: &Books| Ok(books.create(&key.to_string(), Some(runs_for)));
-        let job = self.call(false, create).await?;
+        let runs_for = (!task.output_prefix.contains(ENDLESS))
+            .then(|| LONGEST.mul_f64(f64::from(key.0[0]) / 255.0));
+        let create = |books: &Books| Ok(books.create(&key.to_string(), runs_for));
+        let job = match self.0.fault() {
+            // A job that nobody was told of is beyond every service, so a cut
+            // comes before it.
+            Some(Fault::Cut) => Err(ConnectorError::transient("connection reset")),
+            _ => self.call(false, create).await,
+        }?;
         Ok(JobMeta { job })
     }
 

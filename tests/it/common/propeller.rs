@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashSet,
-    fmt::Display,
     future::Future,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -17,10 +16,12 @@ use flightdeck::{
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::requests;
+
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What propeller asks for tasks of one type.
 pub trait Service: Clone + Send + Sync + 'static {
@@ -68,15 +69,17 @@ pub struct Workflow {
     pub task_type: &'static str,
     /// When the user aborts it.
     pub abort_after: Option<Duration>,
+    /// How long an attempt of a node may take.
+    pub timeout: Option<Duration>,
 }
 
 /// What became of a workflow.
 #[derive(Debug, Default)]
 pub struct Report {
     pub succeeded: usize,
-    /// Nodes of which no Create succeeded: the faults came before a task.
-    pub not_created: usize,
     pub aborted: usize,
+    /// Nodes of which every Create failed, or every attempt took too long.
+    pub out_of_attempts: usize,
     /// What the user has lost to faults: tasks and workflows, with the reason.
     pub lost: Vec<String>,
     pub failed_rounds: usize,
@@ -86,22 +89,11 @@ impl Report {
     /// Counts another workflow in.
     pub fn add(&mut self, other: Self) {
         self.succeeded += other.succeeded;
-        self.not_created += other.not_created;
         self.aborted += other.aborted;
+        self.out_of_attempts += other.out_of_attempts;
         self.lost.extend(other.lost);
         self.failed_rounds += other.failed_rounds;
     }
-}
-
-/// What became of a node, or of one attempt of it.
-enum End {
-    Succeeded,
-    NotCreated,
-    /// The attempt ended and another may follow.
-    Retry(Bytes, String),
-    Lost(String),
-    /// The workflow was aborted while this task ran.
-    Aborted(Bytes),
 }
 
 /// One propeller. Clones share it.
@@ -111,6 +103,64 @@ pub struct Propeller<S> {
     rules: Rules,
     /// The handles that somebody will ask about again.
     held: Arc<Mutex<HashSet<Bytes>>>,
+}
+
+/// A workflow under way. Clones share it.
+#[derive(Clone)]
+struct Run {
+    workflow: Arc<Workflow>,
+    report: Arc<Mutex<Report>>,
+    aborted: watch::Sender<bool>,
+    /// When the last round failed.
+    failed: Arc<Mutex<Option<Instant>>>,
+}
+
+/// How an attempt ended.
+enum End {
+    Succeeded,
+    NotCreated,
+    /// It failed, or its time is up: another may follow.
+    Retry(Bytes),
+    /// It failed for good.
+    Failed(Bytes),
+    /// The workflow was aborted while it ran.
+    Aborted(Bytes),
+}
+
+impl Run {
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().expect("nobody panics while it writes")
+    }
+
+    fn lose(&self, reason: &str) {
+        self.report().lost.push(format!("{}: {reason}", self.workflow.name));
+    }
+
+    /// Counts a failed round, once for all nodes that failed in it: how many
+    /// there were.
+    fn fail_round(&self, round: Duration) -> usize {
+        let mut failed = self.failed.lock().expect("nobody panics while it counts");
+        let mut report = self.report();
+        if failed.is_none_or(|at| at.elapsed() >= round) {
+            *failed = Some(Instant::now());
+            report.failed_rounds += 1;
+        }
+        report.failed_rounds
+    }
+
+    /// Aborts what still runs of the workflow.
+    fn abort(&self) {
+        self.aborted.send_replace(true);
+    }
+
+    fn is_aborted(&self) -> bool {
+        *self.aborted.borrow()
+    }
+
+    async fn until_aborted(&self) {
+        // The sender is here, so it is not gone.
+        let _ = self.aborted.subscribe().wait_for(|aborted| *aborted).await;
+    }
 }
 
 impl<S: Service> Propeller<S> {
@@ -127,55 +177,132 @@ impl<S: Service> Propeller<S> {
         self.held.lock().expect("nobody panics while it looks")
     }
 
+    fn let_go(&self, handle: &Bytes) {
+        self.hold().remove(handle);
+    }
+
     /// Runs a workflow to its end.
     pub async fn run(self, workflow: Workflow) -> Report {
-        let (abort, aborted) = watch::channel(false);
+        let run = Run {
+            workflow: Arc::new(workflow),
+            report: Arc::default(),
+            aborted: watch::Sender::new(false),
+            failed: Arc::default(),
+        };
         let mut nodes = JoinSet::new();
-        let rounds = Arc::new(Mutex::new(0));
-        for node in 0..workflow.nodes {
-            let (propeller, workflow) = (self.clone(), workflow.clone());
-            let (rounds, aborted) = (rounds.clone(), aborted.clone());
-            nodes.spawn(async move { propeller.node(&workflow, node, &rounds, aborted).await });
+        for node in 0..run.workflow.nodes {
+            let (propeller, run) = (self.clone(), run.clone());
+            nodes.spawn(async move { propeller.node(&run, node).await });
         }
-        if let Some(after) = workflow.abort_after {
-            let abort = abort.clone();
-            tokio::spawn(async move {
-                sleep(after).await;
-                abort.send_replace(true);
+        if let Some(after) = run.workflow.abort_after {
+            let run = run.clone();
+            nodes.spawn(async move {
+                let _ = timeout(after, run.until_aborted()).await;
+                run.abort();
+                None
             });
         }
-        let mut report = Report::default();
         let mut left = Vec::new();
-        while let Some(end) = nodes.join_next().await {
-            match end.expect("a node does not panic") {
-                End::Succeeded => report.succeeded += 1,
-                End::NotCreated => {
-                    report.not_created += 1;
-                    abort.send_replace(true);
-                }
-                End::Lost(reason) | End::Retry(_, reason) => {
-                    report.lost.push(format!("{}: {reason}", workflow.name));
-                    abort.send_replace(true);
-                }
-                End::Aborted(handle) => {
-                    report.aborted += 1;
-                    left.push(handle);
-                }
-            }
+        while let Some(handle) = nodes.join_next().await {
+            left.extend(handle.expect("a node does not panic"));
         }
-        self.delete_all(left, &rounds, &mut report, &workflow.name).await;
+        self.delete(&run, left).await;
+        let report = std::mem::take(&mut *run.report());
         report
     }
 
-    /// Deletes what an aborted workflow leaves: each round tries all of it.
-    async fn delete_all(
-        &self,
-        mut left: Vec<Bytes>,
-        rounds: &Mutex<usize>,
-        report: &mut Report,
-        name: &str,
-    ) {
+    /// Runs a node to its end: the task that it leaves to be deleted.
+    async fn node(&self, run: &Run, node: usize) -> Option<Bytes> {
+        let mut left = None;
+        for attempt in 0..self.rules.attempts {
+            // The job of the attempt before is deleted first.
+            self.delete(run, left.take().into_iter().collect()).await;
+            if run.is_aborted() {
+                return None;
+            }
+            match self.attempt(run, node, attempt).await {
+                End::NotCreated => {}
+                End::Retry(handle) => left = Some(handle),
+                End::Succeeded => {
+                    run.report().succeeded += 1;
+                    return None;
+                }
+                End::Aborted(handle) => {
+                    run.report().aborted += 1;
+                    return Some(handle);
+                }
+                End::Failed(handle) => {
+                    // No Delete is sent for it.
+                    self.let_go(&handle);
+                    run.abort();
+                    return None;
+                }
+            }
+        }
+        run.report().out_of_attempts += 1;
+        run.abort();
+        left
+    }
+
+    async fn attempt(&self, run: &Run, node: usize, attempt: u32) -> End {
+        let Workflow { name, task_type, timeout: limit, .. } = &*run.workflow;
+        let prefix = format!("s3://flyte/{name}/n{node}/{attempt}");
+        let create = || requests::create(task_type, &prefix, attempt);
+        let mut handle = self.call(self.service.create(create())).await;
+        if node.is_multiple_of(2) && handle.is_ok() {
+            // It could not persist what it was told, and asks again.
+            handle = self.call(self.service.create(create())).await;
+        }
+        let Ok(handle) = handle else {
+            return End::NotCreated;
+        };
+        self.hold().insert(handle.clone());
+        let follow = self.follow(run, &handle);
+        let end = timeout(limit.unwrap_or(FOR_EVER), follow).await;
+        let end = end.unwrap_or_else(|_| End::Retry(handle.clone()));
+        if matches!(end, End::Succeeded) {
+            self.let_go(&handle);
+        }
+        end
+    }
+
+    /// Asks about a task until its end. The jobs here never fail, so a failure
+    /// is a loss, also one that leaves attempts.
+    async fn follow(&self, run: &Run, handle: &Bytes) -> End {
+        let mut failed = 0;
         loop {
+            match self.call(self.service.get(handle)).await {
+                Ok(resource) => match resource.phase() {
+                    Phase::Succeeded => return End::Succeeded,
+                    Phase::RetryableFailed => {
+                        run.lose(&told(&resource));
+                        return End::Retry(handle.clone());
+                    }
+                    Phase::Failed | Phase::Aborted | Phase::Undefined => {
+                        run.lose(&told(&resource));
+                        return End::Failed(handle.clone());
+                    }
+                    _ => {}
+                },
+                Err(error) => {
+                    failed += 1;
+                    if failed > self.rules.failed_gets {
+                        run.lose(&format!("{failed} Gets failed, the last: {error}"));
+                        return End::Failed(handle.clone());
+                    }
+                }
+            }
+            tokio::select! {
+                () = sleep(self.rules.cadence) => {}
+                () = run.until_aborted() => return End::Aborted(handle.clone()),
+            }
+        }
+    }
+
+    /// Deletes tasks: each round tries all that are left, and a workflow
+    /// survives only so many rounds that fail.
+    async fn delete(&self, run: &Run, mut left: Vec<Bytes>) {
+        while !left.is_empty() {
             let mut failed = Vec::new();
             let mut reason = String::new();
             for handle in left {
@@ -188,97 +315,15 @@ impl<S: Service> Propeller<S> {
                 }
             }
             left = failed;
-            if !left.is_empty() && self.fail_round(rounds) {
-                report.lost.push(format!("{name}: too many failed rounds, the last: {reason}"));
-                left.drain(..).for_each(|handle| self.let_go(&handle));
-            }
-            report.failed_rounds = *rounds.lock().expect("a count");
             if left.is_empty() {
                 return;
             }
+            if run.fail_round(self.rules.round) > self.rules.failed_rounds {
+                run.lose(&format!("too many failed rounds, the last: {reason}"));
+                run.abort();
+                return left.iter().for_each(|handle| self.let_go(handle));
+            }
             sleep(self.rules.round).await;
-        }
-    }
-
-    async fn node(
-        &self,
-        workflow: &Workflow,
-        node: usize,
-        rounds: &Mutex<usize>,
-        aborted: watch::Receiver<bool>,
-    ) -> End {
-        let mut last = End::NotCreated;
-        for attempt in 0..self.rules.attempts {
-            if *aborted.borrow() {
-                break;
-            }
-            if let End::Retry(handle, reason) = last {
-                // Its job is deleted before the next attempt begins.
-                let mut failing = Report::default();
-                let name = format!("before a retry, because {reason}");
-                self.delete_all(vec![handle], rounds, &mut failing, &name).await;
-                if let Some(lost) = failing.lost.pop() {
-                    return End::Lost(lost);
-                }
-            }
-            last = self.attempt(workflow, node, attempt, aborted.clone()).await;
-            if !matches!(last, End::NotCreated | End::Retry(..)) {
-                break;
-            }
-        }
-        last
-    }
-
-    async fn attempt(
-        &self,
-        workflow: &Workflow,
-        node: usize,
-        attempt: u32,
-        aborted: watch::Receiver<bool>,
-    ) -> End {
-        let prefix = format!("s3://flyte/{}/n{node}/{attempt}", workflow.name);
-        let create = || requests::create(workflow.task_type, &prefix, attempt);
-        let mut handle = self.call(self.service.create(create())).await;
-        if node.is_multiple_of(2) && handle.is_ok() {
-            // It could not persist what it was told, and asks again.
-            handle = self.call(self.service.create(create())).await;
-        }
-        let Ok(handle) = handle else {
-            return End::NotCreated;
-        };
-        self.hold().insert(handle.clone());
-        let end = self.follow(&handle, aborted).await;
-        if matches!(end, End::Succeeded | End::Lost(_)) {
-            self.let_go(&handle);
-        }
-        end
-    }
-
-    /// Asks about a task until its end.
-    async fn follow(&self, handle: &Bytes, mut aborted: watch::Receiver<bool>) -> End {
-        let mut failed = 0;
-        loop {
-            match self.call(self.service.get(handle)).await {
-                Ok(resource) => match resource.phase() {
-                    Phase::Succeeded => return End::Succeeded,
-                    Phase::Failed | Phase::Aborted => return End::Lost(told(&resource)),
-                    Phase::RetryableFailed => return End::Retry(handle.clone(), told(&resource)),
-                    Phase::Undefined => return End::Lost("no phase".to_owned()),
-                    _ => {}
-                },
-                Err(error) => {
-                    failed += 1;
-                    if failed > self.rules.failed_gets {
-                        return End::Lost(format!("{failed} Gets failed, the last: {error}"));
-                    }
-                }
-            }
-            tokio::select! {
-                () = sleep(self.rules.cadence) => {}
-                _ = aborted.wait_for(|aborted| *aborted) => {
-                    return End::Aborted(handle.clone());
-                }
-            }
         }
     }
 
@@ -287,20 +332,8 @@ impl<S: Service> Propeller<S> {
         let answered = timeout(self.rules.deadline, call).await;
         answered.unwrap_or_else(|_| Err("the deadline has passed".to_owned()))
     }
-
-    /// Counts a failed round: true if it was one too many.
-    fn fail_round(&self, rounds: &Mutex<usize>) -> bool {
-        let mut rounds = rounds.lock().expect("a count");
-        *rounds += 1;
-        *rounds > self.rules.failed_rounds
-    }
-
-    fn let_go(&self, handle: &Bytes) {
-        self.hold().remove(handle);
-    }
 }
 
 fn told(resource: &Resource) -> String {
-    let message: &dyn Display = &resource.message;
-    format!("{}: {message}", resource.phase().as_str_name())
+    format!("{}: {}", resource.phase().as_str_name(), resource.message)
 }
