@@ -1,6 +1,7 @@
 //! What several tests use.
 
 pub mod backend;
+#[allow(dead_code, reason = "its other half is for tests of a process")]
 pub mod books;
 pub mod job_connector;
 pub mod propeller;
