@@ -4,6 +4,7 @@ mod common;
 
 // The promises of a task's actor, over the supervisor's own interface and in
 // simulated time.
+mod tasks_churn;
 mod tasks_create;
 mod tasks_delete;
 mod tasks_end;
