@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args as ClapArgs;
 
-use super::{all_connectors, table};
+use super::{all_connectors, print_line, table};
 use crate::{
     config::{Config, Flags},
     connector::{ConnectorRegistry, RegistryError},
@@ -24,6 +24,6 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.config.as_deref(), std::env::vars(), &Flags::default())?;
     let connectors = all_connectors(&config, register)?;
-    println!("{}", table::connectors(&connectors.agents()));
+    print_line(&table::connectors(&connectors.agents()));
     Ok(ExitCode::SUCCESS)
 }

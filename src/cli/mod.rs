@@ -6,6 +6,7 @@ mod table;
 mod task;
 
 use std::{
+    fmt::Display,
     io::{self, Write},
     process::ExitCode,
 };
@@ -73,6 +74,12 @@ fn all_connectors(
     let connectors = builtin(config)?;
     register(&connectors)?;
     Ok(connectors)
+}
+
+/// Prints a line. That nobody reads it (`| true`) is no reason to stop, and
+/// `println!` would panic.
+fn print_line(line: &impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Arguments that clap takes and that still make no sense.

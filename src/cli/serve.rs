@@ -10,7 +10,7 @@ use tokio::{
 };
 use tracing::info;
 
-use super::{UsageError, all_connectors, table};
+use super::{UsageError, all_connectors, print_line, table};
 use crate::{
     config::{Config, Flags},
     connector::{ConnectorRegistry, RegistryError},
@@ -82,7 +82,7 @@ pub(super) fn run(
     let config = Config::load(args.config.as_deref(), std::env::vars(), &flags)?;
     let connectors = all_connectors(&config, register)?;
     if args.check_config {
-        println!("the configuration is valid");
+        print_line(&"the configuration is valid");
         return Ok(ExitCode::SUCCESS);
     }
     logs::init()?;
@@ -91,7 +91,7 @@ pub(super) fn run(
     runtime.block_on(async {
         let connectors = Arc::new(connectors);
         let service = Service::bind(config, connectors.clone(), World::real())?;
-        println!("{}", table::connectors(&connectors.agents()));
+        print_line(&table::connectors(&connectors.agents()));
         info!(
             grpc = %service.grpc_address()?, prometheus = %service.metrics_address()?,
             "serving"

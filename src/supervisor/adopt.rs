@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     connector::{Connector, ConnectorError, DynAsyncConnector, Job, MetaError, Phase},
-    wire::handle::Handle,
+    wire::{flyteidl::admin::Resource, handle::Handle},
 };
 
 /// What a sync task's handle is good for in another process.
@@ -35,7 +35,7 @@ pub(super) enum Lookup {
     /// The task, adopted if it was unknown.
     Task(Arc<TaskEntry>),
     /// A task that cannot be adopted now: too many are.
-    Later(Snapshot),
+    Later(Box<Resource>),
 }
 
 impl Shared {
@@ -58,7 +58,7 @@ impl Shared {
         let found = self.decode(query)?;
         let Ok(permit) = self.adoptions.clone().try_acquire_owned() else {
             self.metrics.refused("max_adoptions");
-            return Ok(Lookup::Later(found.snapshot()));
+            return Ok(Lookup::Later(Box::new(found.snapshot().resource)));
         };
         self.adopt_found(query, key, found, Some(permit)).map(Lookup::Task)
     }

@@ -31,7 +31,7 @@ impl Tasks {
     pub async fn get(&self, query: TaskQuery) -> Result<Resource, TaskError> {
         let entry = match self.0.look_up(&query)? {
             Lookup::Task(entry) => entry,
-            Lookup::Later(snapshot) => return Ok(snapshot.resource),
+            Lookup::Later(resource) => return Ok(*resource),
         };
         entry.touch();
         let mut snapshot = entry.snapshot();

@@ -94,7 +94,12 @@ fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry
         cause = exit.cause, "the task's actor stopped"
     );
     if entry.job().is_none() && !entry.snapshot().phase.is_terminal() {
-        entry.change(|desk| desk.creation = Some(Err(creation_failed(&entry, exit))));
+        // Released first: whoever hears of the failure may try again.
+        shared.index.remove(&entry);
+        entry.change(|desk| {
+            desk.creation = Some(Err(creation_failed(&entry, exit)));
+            desk.leave();
+        });
         return;
     }
     let pause = entry.change(|desk| {

@@ -23,5 +23,10 @@ pub fn init() -> anyhow::Result<()> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+    // A connector's panic is a line of the log like others.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, message = panic.payload_as_str(), "a panic");
+    }));
     Ok(())
 }

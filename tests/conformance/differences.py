@@ -152,6 +152,11 @@ DIFFERENCES: list[Difference] = [
         "a time that is none fails the task, as any other bad input does; propeller would repeat the call",
     ),
     Difference(
+        ("webhook/repeated",),
+        {"http.*": gone, "requests": anything},
+        "a repeated call of one execution attempt gets the kept result; flytekit sends the request a second time",
+    ),
+    Difference(
         ("webhook/literal/msgpack-reserved/*",),
         {"*": anything},
         "the byte that msgpack reserves, and no encoder writes, is read as nil; flytekit fails without a word",

@@ -33,4 +33,5 @@ mod example;
 mod config;
 
 // The client of the command line, as a shell runs it.
+mod cli_serve;
 mod cli_task;
