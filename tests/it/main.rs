@@ -4,6 +4,7 @@ mod common;
 
 // The promises of a task's actor, over the supervisor's own interface and in
 // simulated time.
+mod tasks_churn;
 mod tasks_create;
 mod tasks_delete;
 mod tasks_end;
@@ -12,6 +13,9 @@ mod tasks_limits;
 mod tasks_observe;
 mod tasks_orphans;
 mod tasks_sync;
+
+// Propeller's rules over faults of the backend and kills of the service.
+mod propeller;
 
 // The services over real gRPC on loopback.
 mod server_drain;

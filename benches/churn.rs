@@ -1,0 +1,145 @@
+//! No leak: memory over time while short tasks come and go.
+//!
+//! `cargo bench --bench churn [-- TASKS]` creates tasks whose jobs end at once,
+//! asks about each until its end, and lets it leave; 1000000 is the number that
+//! counts. Memory must not grow after the first tenth.
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use common::{Args, Process, row};
+use flightdeck::{
+    config::Config,
+    connector::{
+        AsyncConnector, Connector, ConnectorError, ConnectorRegistry, JsonMeta, Phase, Resource,
+        TaskCategory, TaskRequest,
+    },
+    supervisor::{TaskQuery, Tasks, World},
+    telemetry::Metrics,
+    wire::flyteidl::{admin::CreateTaskRequest, core::TaskTemplate},
+};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep, timeout};
+
+const TASKS: usize = 200_000;
+
+/// Tasks under way at once.
+const AT_ONCE: usize = 64;
+
+/// Tasks that come before all of them have left: so many are live at most.
+const BATCH: usize = 10_000;
+
+/// Readings of the memory.
+const READINGS: usize = 10;
+
+/// How much memory may grow after the first reading, in MiB: the allocator's
+/// and the tables' own slack.
+const SLACK: f64 = 16.0;
+
+#[derive(Serialize, Deserialize)]
+struct Job {
+    key: String,
+}
+
+impl JsonMeta for Job {}
+
+/// Jobs that have ended as soon as one looks.
+struct Short;
+
+impl AsyncConnector for Short {
+    type Meta = Job;
+
+    fn name(&self) -> &str {
+        "Short"
+    }
+
+    fn task_categories(&self) -> Vec<TaskCategory> {
+        vec![TaskCategory::from("short")]
+    }
+
+    async fn create(&self, task: &TaskRequest) -> Result<Job, ConnectorError> {
+        Ok(Job { key: task.idempotency_key.to_string() })
+    }
+
+    async fn get(&self, _job: &Job) -> Result<Resource, ConnectorError> {
+        Ok(Resource::new(Phase::Succeeded))
+    }
+
+    async fn delete(&self, _job: &Job) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+}
+
+fn main() {
+    let count = Args::parse(&[(TASKS, 2_000)]).number(0);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().build().expect("a runtime");
+    runtime.block_on(run(count));
+}
+
+async fn run(count: usize) {
+    let mut config = Config::default();
+    config.tasks.retention = Duration::ZERO;
+    let connectors = ConnectorRegistry::new();
+    connectors.register(Connector::from_async(Short)).expect("a task type of its own");
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let tasks = Tasks::start(&config, Arc::new(connectors), metrics, World::real()).await;
+    let tasks = tasks.expect("a supervisor");
+
+    let began = Instant::now();
+    let cpu = Process::now().cpu;
+    println!("{:>10} {:>14}", "tasks", "resident, MiB");
+    let mut readings = Vec::new();
+    for _ in 0..READINGS {
+        let mut left = count / READINGS;
+        while left > 0 {
+            let batch = left.min(BATCH);
+            live_and_leave(&tasks, batch).await;
+            left -= batch;
+        }
+        let resident = Process::now().resident / f64::from(1 << 20);
+        readings.push(resident);
+        println!("{:>10} {resident:>14.1}", readings.len() * (count / READINGS));
+    }
+    let cpu = (Process::now().cpu - cpu).as_secs_f64() * 1e6 / count as f64;
+    println!("in {:.1} s", began.elapsed().as_secs_f64());
+    println!("{:<32} {:>10} {:>10}  met", "figure", "measured", "target");
+    row("growth after the first tenth, MiB", readings[READINGS - 1] - readings[0], Some(SLACK));
+    row("CPU for a task's whole life, us", cpu, None);
+}
+
+/// So many tasks, from their creation until the last has left.
+async fn live_and_leave(tasks: &Tasks, count: usize) {
+    let lives = (0..AT_ONCE).map(|first| {
+        let tasks = tasks.clone();
+        tokio::spawn(async move {
+            for _ in (first..count).step_by(AT_ONCE) {
+                live(&tasks).await;
+            }
+        })
+    });
+    for life in lives.collect::<Vec<_>>() {
+        life.await.expect("no panic");
+    }
+    let leaving = async {
+        while !tasks.is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), leaving).await.expect("every task leaves");
+}
+
+async fn live(tasks: &Tasks) {
+    let template = TaskTemplate { r#type: "short".to_owned(), ..TaskTemplate::default() };
+    let request = CreateTaskRequest { template: Some(template), ..CreateTaskRequest::default() };
+    let handle = tasks.create(request).await.expect("a handle");
+    let query = TaskQuery {
+        category: TaskCategory::from("short"),
+        task_type: "short".to_owned(),
+        resource_meta: handle,
+        deadline: None,
+    };
+    let resource = tasks.get(query).await.expect("a state");
+    assert_eq!(resource.phase(), Phase::Succeeded);
+}
