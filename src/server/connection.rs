@@ -7,7 +7,6 @@ use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, join},
-    net::TcpStream,
     sync::oneshot,
     time::{Duration, sleep, timeout},
 };
@@ -81,13 +80,15 @@ impl Protocol {
     /// by a word through `leave`.
     pub(super) async fn serve(
         &self,
-        stream: TcpStream,
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
         activity: Arc<Activity>,
         age: Option<Duration>,
         mut leave: oneshot::Receiver<Leave>,
     ) -> End {
-        let preface = timeout(self.first_byte_timeout, read_preface(stream));
+        let preface = timeout(self.first_byte_timeout, read_preface(reader, writer));
         let io = tokio::select! {
+            biased;
             preface = preface => match preface {
                 Ok(Ok(io)) => io,
                 Ok(Err(_)) => return End::Over,
@@ -109,12 +110,14 @@ impl Protocol {
 
         let mut end = End::Over;
         let told = tokio::select! {
+            biased;
             closed = &mut connection => return ended(closed),
             told = &mut leave => told,
             () = pass(age) => {
                 end = End::Aged;
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
+                    biased;
                     _ = &mut connection => return end,
                     told = &mut leave => told,
                 }
@@ -131,11 +134,11 @@ impl Protocol {
 
 /// Reads the preface, and gives it back before the rest of the stream.
 async fn read_preface(
-    mut stream: TcpStream,
+    mut reader: impl AsyncRead + Send + Unpin + 'static,
+    writer: impl AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     let mut preface = [0; PREFACE_LENGTH];
-    stream.read_exact(&mut preface).await?;
-    let (reader, writer) = stream.into_split();
+    reader.read_exact(&mut preface).await?;
     Ok(join(io::Cursor::new(preface).chain(reader), writer))
 }
 

@@ -1,9 +1,9 @@
 //! All connections: each has a place, and a task that its owner here ends.
 
-use std::{collections::HashMap, convert::Infallible, io, sync::Arc};
+use std::{convert::Infallible, io, sync::Arc};
 
+use indexmap::IndexMap;
 use tokio::{
-    net::{TcpListener, TcpStream},
     sync::oneshot,
     task::{AbortHandle, Id, JoinError, JoinSet},
     time::{Duration, Instant, sleep, sleep_until},
@@ -14,8 +14,12 @@ use super::{
     activity::Activity,
     admission::Admission,
     connection::{End, Leave, Protocol},
+    incoming::Incoming,
 };
-use crate::{supervisor::Randomness, telemetry::Metrics};
+use crate::{
+    supervisor::{Randomness, whole_millis},
+    telemetry::Metrics,
+};
 
 /// Connections above the limit that may be on their way out at once. Beyond,
 /// the idlest goes without a farewell.
@@ -38,7 +42,8 @@ pub(super) struct Connections {
     randomness: Arc<Randomness>,
     /// One task a connection, also of those that are leaving.
     tasks: JoinSet<End>,
-    staying: HashMap<Id, Place>,
+    // In an order of its own, so that a seed repeats a run of the simulation.
+    staying: IndexMap<Id, Place>,
 }
 
 /// A connection that was not asked to leave.
@@ -64,17 +69,18 @@ impl Connections {
             metrics,
             randomness,
             tasks: JoinSet::new(),
-            staying: HashMap::new(),
+            staying: IndexMap::new(),
         }
     }
 
     /// Accepts connections for as long as it is polled; dropping it closes the
     /// port and leaves the connections as they are.
-    pub(super) async fn accept(&mut self, listener: TcpListener) -> Infallible {
+    pub(super) async fn accept<I: Incoming>(&mut self, mut incoming: I) -> Infallible {
         loop {
             tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.open(stream),
+                biased;
+                accepted = incoming.accept() => match accepted {
+                    Ok(stream) => self.open::<I>(stream),
                     Err(error) => self.refused(error).await,
                 },
                 Some(ended) = self.tasks.join_next_with_id() => self.close(ended),
@@ -82,18 +88,16 @@ impl Connections {
         }
     }
 
-    fn open(&mut self, stream: TcpStream) {
+    fn open<I: Incoming>(&mut self, (reader, writer): (I::Reader, I::Writer)) {
         if self.staying.len() >= self.limit {
             self.displace_idlest();
         }
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "a connection without nodelay");
-        }
         let activity = Arc::new(Activity::new());
-        let age = self.age.map(|age| age.mul_f64(0.9 + 0.2 * self.randomness.roll()));
+        let age = self.age.map(|age| whole_millis(age.mul_f64(0.9 + 0.2 * self.randomness.roll())));
         let (leave, told) = oneshot::channel();
         let (protocol, used) = (self.protocol.clone(), activity.clone());
-        let task = self.tasks.spawn(async move { protocol.serve(stream, used, age, told).await });
+        let serve = async move { protocol.serve(reader, writer, used, age, told).await };
+        let task = self.tasks.spawn(serve);
         self.staying.insert(task.id(), Place { activity, leave, task });
         self.metrics.server().connections(self.tasks.len());
     }
@@ -103,7 +107,7 @@ impl Connections {
     fn displace_idlest(&mut self) {
         let idlest = self.staying.iter().min_by_key(|(_, place)| place.activity.now());
         let idlest = idlest.map(|(id, _)| *id);
-        let Some(place) = idlest.and_then(|id| self.staying.remove(&id)) else {
+        let Some(place) = idlest.and_then(|id| self.staying.swap_remove(&id)) else {
             return;
         };
         self.metrics.server().connection_closed("idlest");
@@ -144,7 +148,7 @@ impl Connections {
                 failed.id()
             }
         };
-        self.staying.remove(&id);
+        self.staying.swap_remove(&id);
         self.metrics.server().connections(self.tasks.len());
     }
 
@@ -152,11 +156,12 @@ impl Connections {
     /// peers without a request are left, at most until `deadline`, and closes
     /// the rest.
     pub(super) async fn drain(mut self, admission: &Admission, deadline: Instant) {
-        for (_, place) in self.staying.drain() {
+        for (_, place) in self.staying.drain(..) {
             // It is gone already if nobody listens.
             let _ = place.leave.send(Leave::Drain);
         }
         tokio::select! {
+            biased;
             () = closed(&mut self.tasks) => {}
             () = quiet(admission) => {
                 debug!(connections = self.tasks.len(), "only silent peers are left");

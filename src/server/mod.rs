@@ -10,6 +10,7 @@ mod connection;
 mod connections;
 mod deadline;
 mod health;
+mod incoming;
 mod listener;
 mod metadata;
 mod meter;
@@ -19,5 +20,6 @@ mod service;
 mod synchronous;
 
 pub use health::SERVICE_NAMES;
+pub use incoming::Incoming;
 pub use listener::BindError;
 pub use service::{ServeError, Service};

@@ -24,6 +24,7 @@ use super::{
     connection::Protocol,
     connections::Connections,
     health::{Reporter, SERVICE_NAMES},
+    incoming::Incoming,
     listener,
     listener::BindError,
     metadata::MetadataHandlers,
@@ -120,26 +121,65 @@ impl Service {
     /// # Errors
     /// If the service cannot start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let settings = &self.config.server;
+        let Self { config, connectors, world, grpc, prometheus, admin } = self;
+        let core = Core::start(config, connectors, world).await?;
+        let _endpoint = MetricsEndpoint::start(prometheus, core.metrics.clone());
+        let _admin = admin.map(|listener| AdminServer::start(listener, &core.tasks));
+        core.serve(grpc, shutdown).await
+    }
+
+    /// Serves the gRPC services alone, as [`Service::run`] does, to connections
+    /// from elsewhere than a port of this machine.
+    ///
+    /// # Errors
+    /// If the service cannot start.
+    pub async fn run_on(
+        incoming: impl Incoming,
+        config: Config,
+        connectors: Arc<ConnectorRegistry>,
+        world: World,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        Core::start(config, connectors, world).await?.serve(incoming, shutdown).await
+    }
+}
+
+/// A service without its ports.
+struct Core {
+    config: Config,
+    connectors: Arc<ConnectorRegistry>,
+    world: World,
+    metrics: Arc<Metrics>,
+    tasks: Tasks,
+}
+
+impl Core {
+    async fn start(
+        config: Config,
+        connectors: Arc<ConnectorRegistry>,
+        world: World,
+    ) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new()?);
-        let tasks = Tasks::start(
-            &self.config,
-            self.connectors.clone(),
-            metrics.clone(),
-            self.world.clone(),
-        )
-        .await?;
-        let _endpoint = MetricsEndpoint::start(self.prometheus, metrics.clone());
-        let _admin = self.admin.map(|listener| AdminServer::start(listener, &tasks));
+        let tasks = Tasks::start(&config, connectors.clone(), metrics.clone(), world.clone());
+        Ok(Self { tasks: tasks.await?, config, connectors, world, metrics })
+    }
+
+    async fn serve(
+        self,
+        incoming: impl Incoming,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let Self { config, connectors, world, metrics, tasks } = self;
+        let settings = &config.server;
         let health = Reporter::not_serving().await;
-        let routes = routes(&self.config, &tasks, self.connectors)?.add_service(health.service());
+        let routes = routes(&config, &tasks, connectors)?.add_service(health.service());
         let admission = Admission::new(settings.max_in_flight, metrics.clone());
         let mut connections = Connections::new(
             settings.max_connections,
             settings.max_connection_age,
             Protocol::new(settings, routes.prepare(), admission.clone()),
             metrics,
-            self.world.randomness,
+            world.randomness,
         );
         health.set(ServingStatus::Serving).await;
 
@@ -150,7 +190,8 @@ impl Service {
             sleep(settings.drain_grace).await;
         };
         tokio::select! {
-            never = connections.accept(self.grpc) => match never {},
+            biased;
+            never = connections.accept(incoming) => match never {},
             () = stop => health.end_watches(),
         }
         let deadline = Instant::now() + settings.drain_timeout;
