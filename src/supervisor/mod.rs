@@ -52,4 +52,5 @@ pub use get::TaskQuery;
 pub use inspect::{ConnectorOverview, Overview, TaskFilter};
 pub use report::{DeletionState, TaskReport};
 pub use tasks::Tasks;
+pub(crate) use world::whole_millis;
 pub use world::{Clock, Randomness, SystemClock, World};

@@ -5,7 +5,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
@@ -55,6 +55,12 @@ impl Randomness {
     fn with<T>(&self, draw: impl FnOnce(&mut StdRng) -> T) -> T {
         draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// A pause in whole milliseconds, as timers have them. What becomes of a
+/// fraction depends on when the process started, so no seed would repeat it.
+pub(crate) fn whole_millis(pause: Duration) -> Duration {
+    Duration::new(pause.as_secs(), pause.subsec_millis() * 1_000_000)
 }
 
 /// Clock and randomness of one service.

@@ -21,6 +21,7 @@ use super::{
     gate::PollPermit,
     schedule::Schedule,
     tasks::Shared,
+    world::whole_millis,
 };
 use crate::{
     connector::{Job, LogQuery, LogStream, MetricsQuery, Resource, TaskRequest},
@@ -190,7 +191,7 @@ impl TaskState {
     /// planned before.
     fn plan(&mut self, pause: Duration, message: fn() -> TaskMsg) {
         self.cancel_timer();
-        self.due = Instant::now() + pause;
+        self.due = Instant::now() + whole_millis(pause);
         let myself = self.myself.clone();
         let due = self.due;
         self.timer = Some(tokio::spawn(async move {
