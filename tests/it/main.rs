@@ -20,6 +20,9 @@ mod model;
 // Propeller's rules over faults of the backend and kills of the service.
 mod propeller;
 
+// The services on a simulated network, under propeller and in bad weather.
+mod simulation;
+
 // The services over real gRPC on loopback.
 mod server_drain;
 mod server_limits;

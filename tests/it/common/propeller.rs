@@ -206,6 +206,8 @@ impl<S: Service> Propeller<S> {
         while let Some(handle) = nodes.join_next().await {
             left.extend(handle.expect("a node does not panic"));
         }
+        // An abort wakes nodes in no order, and a seed has to repeat a run.
+        left.sort_unstable();
         self.delete(&run, left).await;
         let report = std::mem::take(&mut *run.report());
         report
@@ -293,6 +295,7 @@ impl<S: Service> Propeller<S> {
                 }
             }
             tokio::select! {
+                biased;
                 () = sleep(self.rules.cadence) => {}
                 () = run.until_aborted() => return End::Aborted(handle.clone()),
             }

@@ -95,6 +95,8 @@ pub struct Job {
     pub key: IdempotencyKey,
     pub state: State,
     pub started: Moment,
+    /// When it ends by itself.
+    ends: Option<Moment>,
     /// What polls found.
     pub polls: Vec<Call>,
     /// What deletes came to; `Found` is a confirmation.
@@ -147,18 +149,34 @@ struct Inner {
 pub struct Backend {
     inner: Arc<Mutex<Inner>>,
     clock: Arc<dyn Clock>,
+    lifespan: Option<Lifespan>,
 }
+
+/// How long the job of an owner runs, if it ends by itself.
+pub type Lifespan = fn(&str, IdempotencyKey) -> Option<Duration>;
 
 impl Backend {
     /// A backend on which everything works, whose calls are dated by this
     /// clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { inner: Arc::default(), clock }
+        Self { inner: Arc::default(), clock, lifespan: None }
+    }
+
+    /// The same with jobs that end by themselves.
+    pub fn with_lifespan(self, lifespan: Lifespan) -> Self {
+        Self { lifespan: Some(lifespan), ..self }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        let now = self.now();
         // A check that failed has said so; the state is whole.
-        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        for job in &mut inner.jobs {
+            if job.is_live() && job.ends.is_some_and(|ends| ends <= now) {
+                job.state = State::Ended(Phase::Succeeded);
+            }
+        }
+        act(&mut inner)
     }
 
     pub fn now(&self) -> Moment {
@@ -195,6 +213,10 @@ impl Backend {
                 key,
                 state: State::Running,
                 started,
+                ends: self
+                    .lifespan
+                    .and_then(|lifespan| lifespan(owner, key))
+                    .map(|time| started + time),
                 polls: Vec::new(),
                 deletes: Vec::new(),
             });
@@ -211,6 +233,7 @@ impl Backend {
                 key,
                 state: State::Ended(Phase::Succeeded),
                 started,
+                ends: None,
                 polls: Vec::new(),
                 deletes: Vec::new(),
             });

@@ -113,7 +113,10 @@ impl System {
                 .iter()
                 .any(|call| call.outcome == Outcome::Failed(ErrorClass::Permanent));
             assert!(
-                !job.is_live() || refused || !self.ledger.doomed.contains(&number),
+                !job.is_live()
+                    || refused
+                    || self.ledger.tried_long(job)
+                    || !self.ledger.doomed.contains(&number),
                 "job {number} of {} runs on, and nobody will ask about it\n{job:?}",
                 job.owner
             );

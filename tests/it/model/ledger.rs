@@ -326,13 +326,21 @@ impl Ledger {
         let refused = failed
             .iter()
             .any(|call| call.at >= since && call.outcome == Outcome::Failed(ErrorClass::Permanent));
-        let first = failed.iter().map(|call| call.at).find(|at| *at >= task.began);
-        let last = failed.last().map(|call| call.at);
-        let long = first.zip(last).is_some_and(|(first, last)| {
-            last + 2 * self.config.polling.max_backoff
-                >= first.min(since) + self.config.tasks.give_up_after
-        });
+        let long = job(task, backend).is_some_and(|job| self.tried_long(&job));
         (refused && !self.expected(task, backend).decided) || long
+    }
+}
+
+impl Ledger {
+    /// True if the backend did not delete the job for so long that nobody tries
+    /// any more.
+    pub fn tried_long(&self, job: &Job) -> bool {
+        let failed = job.deletes.iter().filter(|call| !matches!(call.outcome, Outcome::Found(_)));
+        let mut times = failed.map(|call| call.at);
+        let first = times.next();
+        first.zip(times.last()).is_some_and(|(first, last)| {
+            last + 2 * self.config.polling.max_backoff >= first + self.config.tasks.give_up_after
+        })
     }
 }
 

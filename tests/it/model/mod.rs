@@ -10,13 +10,13 @@
 //! failed is kept in `tests/proptest-regressions` and is run first from then on.
 
 mod attempt;
-mod backend;
+pub mod backend;
 mod checks;
-mod connector;
+pub mod connector;
 mod found;
 mod journal;
 mod ledger;
-mod moment;
+pub mod moment;
 mod polls;
 mod process;
 mod system;
