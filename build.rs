@@ -7,7 +7,8 @@ use std::{env, fs};
 use protox::Compiler;
 
 /// The files from which all others are imported.
-const ROOTS: [&str; 2] = ["flyteidl/service/agent.proto", "flightdeck/handle.proto"];
+const ROOTS: [&str; 3] =
+    ["flyteidl/service/agent.proto", "flightdeck/handle.proto", "flightdeck/admin.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

@@ -6,10 +6,11 @@
 //! between the levels: `FLIGHTDECK_TASKS__RETENTION=5m`.
 
 mod load;
+mod server;
 mod validate;
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     num::NonZero,
     time::Duration,
 };
@@ -18,6 +19,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub use load::{ConfigError, Flags};
+pub use server::Server;
 
 /// All settings of the service.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -27,6 +29,8 @@ pub struct Config {
     pub server: Server,
     /// The Prometheus endpoint.
     pub metrics: Metrics,
+    /// The look inside.
+    pub admin: Admin,
     /// What a task's actor guarantees.
     pub tasks: Tasks,
     /// The rhythm of polls.
@@ -35,47 +39,6 @@ pub struct Config {
     pub sensor: Sensor,
     /// The webhook connector.
     pub webhook: Webhook,
-}
-
-/// `[server]`: the gRPC service.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Server {
-    /// The address to listen on. `::` takes IPv4 and IPv6.
-    pub host: IpAddr,
-    /// The port, 8000 as in pyflyte; 0 lets the system choose.
-    pub port: u16,
-    /// Threads that serve requests and run tasks; 0 is one for each core, and
-    /// at least two.
-    pub workers: usize,
-    /// The largest message that is read.
-    pub max_message_size: ByteSize,
-    /// Requests under way at once on one connection.
-    pub max_concurrent_streams: u32,
-    /// How often an idle peer is asked whether it is still there.
-    #[serde(with = "humantime_serde")]
-    pub keepalive_interval: Duration,
-    /// How long it may take to answer that.
-    #[serde(with = "humantime_serde")]
-    pub keepalive_timeout: Duration,
-    /// How long a stop waits for requests under way.
-    #[serde(with = "humantime_serde")]
-    pub drain_timeout: Duration,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            host: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-            port: 8000,
-            workers: 0,
-            max_message_size: ByteSize::mib(4),
-            max_concurrent_streams: 256,
-            keepalive_interval: Duration::from_secs(30),
-            keepalive_timeout: Duration::from_secs(20),
-            drain_timeout: Duration::from_secs(10),
-        }
-    }
 }
 
 /// `[metrics]`: the Prometheus endpoint.
@@ -91,6 +54,31 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self { host: IpAddr::V6(Ipv6Addr::UNSPECIFIED), port: 9090 }
+    }
+}
+
+/// `[admin]`: the admin service, which `flightdeck task list` asks.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// The address to listen on, a loopback address.
+    pub host: IpAddr,
+    /// The port; 0 lets the system choose. Without one it is
+    /// [`Admin::USUAL_PORT`] if that is free, else there is no admin service:
+    /// two services on one machine must not need a setting for it.
+    pub port: Option<u16>,
+}
+
+impl Admin {
+    /// The port that is tried where none is set.
+    pub const USUAL_PORT: u16 = 8001;
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { enabled: true, host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: None }
     }
 }
 

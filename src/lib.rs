@@ -68,7 +68,8 @@
 //! a backend
 //!
 //! - [`cli`]: the command line, one file a subcommand.
-//! - [`server`]: thin gRPC handlers, health, the metrics endpoint, the drain.
+//! - [`server`]: thin gRPC handlers, connections and their limits, health, the
+//!   metrics endpoint, the admin service, the drain.
 //! - [`supervisor`]: the actors of tasks, and the index that finds them.
 //! - [`connector`]: the contract for connectors.
 //! - [`connectors`]: the built-in ones.

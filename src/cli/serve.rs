@@ -8,7 +8,7 @@ use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{UsageError, all_connectors, print_line, table};
 use crate::{
@@ -94,7 +94,7 @@ pub(super) fn run(
         print_line(&table::connectors(&connectors.agents()));
         info!(
             grpc = %service.grpc_address()?, prometheus = %service.metrics_address()?,
-            "serving"
+            admin = service.admin_address()?.map(tracing::field::display), "serving"
         );
         service.run(shutdown(stop_after)?).await?;
         info!("stopped");
@@ -136,12 +136,13 @@ fn shutdown(after: Option<Duration>) -> anyhow::Result<impl Future<Output = ()>>
             () = time_out => info!("the time of --timeout is over"),
         }
         tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            // As a shell reports a process that a signal has ended.
-            std::process::exit(130);
+            // As a shell reports a process that the signal has ended.
+            let status = tokio::select! {
+                _ = terminate.recv() => 128 + SignalKind::terminate().as_raw_value(),
+                _ = interrupt.recv() => 128 + SignalKind::interrupt().as_raw_value(),
+            };
+            warn!("a second signal, ending at once");
+            std::process::exit(status);
         });
     })
 }

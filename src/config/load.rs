@@ -10,7 +10,7 @@ const PREFIX: &str = "FLIGHTDECK";
 
 /// The variables behind the prefix that stand for flags of the command line
 /// (`--config`, `--endpoint`) and not for settings.
-const FLAGS: [&str; 2] = ["CONFIG", "ENDPOINT"];
+const FLAGS: [&str; 3] = ["CONFIG", "ENDPOINT", "ADMIN_ENDPOINT"];
 
 /// Settings that were given as flags: they override the file and the
 /// environment.

@@ -4,10 +4,12 @@ use std::{fmt::Debug, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Server};
 
 /// Far above what propeller takes (4 MiB), and below what gRPC's length can say.
 const LARGEST_MESSAGE: u64 = 1 << 30;
+/// What HTTP/2 can keep of one head without being a burden.
+const LARGEST_HEADER: u64 = 1 << 20;
 /// A year.
 const LONGEST: Duration = Duration::from_secs(31_557_600);
 
@@ -17,25 +19,10 @@ impl Config {
         let second = Duration::from_secs(1);
         let milli = Duration::from_millis(1);
 
-        let server = &self.server;
-        at_most("server.workers", server.workers, 1024)?;
-        between(
-            "server.max_message_size",
-            server.max_message_size.as_u64(),
-            1024,
-            LARGEST_MESSAGE,
-        )?;
-        between("server.max_concurrent_streams", server.max_concurrent_streams, 1, 100_000)?;
-        duration("server.keepalive_interval", server.keepalive_interval, second)?;
-        duration("server.keepalive_timeout", server.keepalive_timeout, second)?;
-        duration("server.drain_timeout", server.drain_timeout, Duration::ZERO)?;
-        if self.metrics.port != 0 && self.metrics.port == server.port {
-            return Err(ConfigError::Value {
-                key: "metrics.port",
-                value: self.metrics.port.to_string(),
-                allowed: "it is server.port too; give each a port of its own".into(),
-            });
-        }
+        self.server.validate()?;
+        self.check_ports()?;
+
+        self.validate_admin()?;
 
         let tasks = &self.tasks;
         between("tasks.max_tasks", tasks.max_tasks, 1, usize::MAX)?;
@@ -82,6 +69,68 @@ impl Config {
             LARGEST_MESSAGE,
         )?;
         duration("webhook.pool_idle_timeout", webhook.pool_idle_timeout, Duration::ZERO)
+    }
+
+    fn check_ports(&self) -> Result<(), ConfigError> {
+        let port = self.metrics.port;
+        if port == 0 || port != self.server.port {
+            return Ok(());
+        }
+        Err(ConfigError::Value {
+            key: "metrics.port",
+            value: port.to_string(),
+            allowed: "it is server.port too; give each a port of its own".into(),
+        })
+    }
+}
+
+impl Server {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let second = Duration::from_secs(1);
+        let milli = Duration::from_millis(1);
+        at_most("server.workers", self.workers, 1024)?;
+        between("server.max_connections", self.max_connections, 1, 1_000_000)?;
+        duration("server.first_byte_timeout", self.first_byte_timeout, milli)?;
+        if !self.max_connection_age.is_zero() {
+            duration("server.max_connection_age", self.max_connection_age, second)?;
+        }
+        duration("server.keepalive_interval", self.keepalive_interval, second)?;
+        duration("server.keepalive_timeout", self.keepalive_timeout, second)?;
+        between("server.max_concurrent_streams", self.max_concurrent_streams, 1, 100_000)?;
+        between("server.max_in_flight", self.max_in_flight, 1, usize::MAX)?;
+        let message = self.max_message_size.as_u64();
+        between("server.max_message_size", message, 1024, LARGEST_MESSAGE)?;
+        between("server.max_header_size", self.max_header_size.as_u64(), 1024, LARGEST_HEADER)?;
+        between("server.max_pending_resets", self.max_pending_resets, 1, 100_000)?;
+        between("server.max_error_resets", self.max_error_resets, 1, 100_000)?;
+        duration("server.drain_grace", self.drain_grace, Duration::ZERO)?;
+        duration("server.drain_timeout", self.drain_timeout, Duration::ZERO)
+    }
+}
+
+impl Config {
+    fn validate_admin(&self) -> Result<(), ConfigError> {
+        let admin = &self.admin;
+        if !admin.host.is_loopback() {
+            return Err(ConfigError::Value {
+                key: "admin.host",
+                value: format!("\"{}\"", admin.host),
+                allowed: "it must be a loopback address such as \"127.0.0.1\", because the admin \
+                          service tells the names of executions and the texts of errors to \
+                          whoever asks; reach it from elsewhere through a port-forward"
+                    .into(),
+            });
+        }
+        let others = [("server.port", self.server.port), ("metrics.port", self.metrics.port)];
+        let taken = others.into_iter().find(|(_, port)| *port != 0 && Some(*port) == admin.port);
+        match taken {
+            Some((other, port)) if admin.enabled => Err(ConfigError::Value {
+                key: "admin.port",
+                value: port.to_string(),
+                allowed: format!("it is {other} too; give each a port of its own"),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

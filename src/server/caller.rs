@@ -3,15 +3,24 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
 use crate::{connector::TaskCategory, supervisor::TaskQuery, wire::flyteidl::admin};
 
+const TIMEOUT: &str = "grpc-timeout";
+
 /// When the caller stops waiting, by the header `grpc-timeout`.
 pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
-    let timeout = parse(metadata.get("grpc-timeout")?.to_str().ok()?)?;
+    let timeout = parse(metadata.get(TIMEOUT)?.to_str().ok()?)?;
     Instant::now().checked_add(timeout)
+}
+
+/// How long the caller waits, by the header `grpc-timeout`; one that cannot be
+/// read is none.
+pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    parse(headers.get(TIMEOUT)?.to_str().ok()?)
 }
 
 /// The task that a request asks about.

@@ -18,6 +18,13 @@ pub struct BindError {
     source: std::io::Error,
 }
 
+impl BindError {
+    /// True if somebody else listens on the port.
+    pub(super) fn is_taken(&self) -> bool {
+        self.source.kind() == std::io::ErrorKind::AddrInUse
+    }
+}
+
 /// Listens on an address. `::` takes IPv4 as well, whatever the system's
 /// default is; where the system has no IPv6 at all, `0.0.0.0` stands in for it.
 pub(super) fn bind(

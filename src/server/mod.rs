@@ -1,8 +1,14 @@
-//! The service: thin gRPC handlers, health, reflection and the metrics
-//! endpoint, from binding the ports to the end of the drain.
+//! The service: thin gRPC handlers, health, reflection, the metrics endpoint
+//! and the admin service, from binding the ports to the end of the drain.
 
+mod activity;
+mod admin;
+mod admission;
 mod asynchronous;
 mod caller;
+mod connection;
+mod connections;
+mod deadline;
 mod health;
 mod listener;
 mod metadata;

@@ -9,18 +9,26 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    sync::oneshot,
     task::JoinHandle,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep},
 };
-use tonic::transport::{Server, server::TcpIncoming};
-use tonic_health::{ServingStatus, server::HealthReporter};
-use tower::layer::util::{Identity, Stack};
-use tracing::{error, info, warn};
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_reflection::server::Builder;
+use tracing::{error, info};
 
 use super::{
-    asynchronous::AsyncHandlers, health, listener, listener::BindError, metadata::MetadataHandlers,
-    metrics, panic, synchronous::SyncHandlers,
+    admin::{self, AdminServer},
+    admission::Admission,
+    asynchronous::AsyncHandlers,
+    connection::Protocol,
+    connections::Connections,
+    health::{Reporter, SERVICE_NAMES},
+    listener,
+    listener::BindError,
+    metadata::MetadataHandlers,
+    metrics,
+    synchronous::SyncHandlers,
 };
 use crate::{
     config::Config,
@@ -44,6 +52,7 @@ pub struct Service {
     world: World,
     grpc: TcpListener,
     prometheus: TcpListener,
+    admin: Option<TcpListener>,
 }
 
 /// A service that could not run.
@@ -61,9 +70,6 @@ pub enum ServeError {
     /// The reflection service does not read our own descriptors.
     #[error("cannot describe the services: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The gRPC server failed.
-    #[error("the gRPC server failed: {0}")]
-    Grpc(#[from] tonic::transport::Error),
     /// A socket failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -84,6 +90,7 @@ impl Service {
         Ok(Self {
             grpc: listener::bind(server.host, server.port, "gRPC", "server.port")?,
             prometheus: listener::bind(metrics.host, metrics.port, "Prometheus", "metrics.port")?,
+            admin: admin::bind(&config.admin)?,
             config,
             connectors,
             world,
@@ -100,13 +107,20 @@ impl Service {
         self.prometheus.local_addr()
     }
 
-    /// Serves until `shutdown` completes, then drains: NOT_SERVING, no new
-    /// connections, and requests under way get `server.drain_timeout`. Jobs
-    /// are not touched: tasks live on in their handles.
+    /// The address of the admin service, if there is one.
+    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// Serves until `shutdown` completes, then drains: NOT_SERVING, after
+    /// `server.drain_grace` no new connections and GOAWAY on the open ones, and
+    /// requests under way get `server.drain_timeout`. Jobs are not touched:
+    /// tasks live on in their handles.
     ///
     /// # Errors
-    /// If the service cannot start, or its listening socket fails.
+    /// If the service cannot start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let settings = &self.config.server;
         let metrics = Arc::new(Metrics::new()?);
         let tasks = Tasks::start(
             &self.config,
@@ -115,76 +129,68 @@ impl Service {
             self.world.clone(),
         )
         .await?;
-        let _endpoint = MetricsEndpoint::start(self.prometheus, metrics);
-        let drain_timeout = self.config.server.drain_timeout;
-        let (reporter, health) = health::not_serving().await;
-        let router = router(&self.config, &tasks, self.connectors)?.add_service(health);
+        let _endpoint = MetricsEndpoint::start(self.prometheus, metrics.clone());
+        let _admin = self.admin.map(|listener| AdminServer::start(listener, &tasks));
+        let health = Reporter::not_serving().await;
+        let routes = routes(&self.config, &tasks, self.connectors)?.add_service(health.service());
+        let admission = Admission::new(settings.max_in_flight, metrics.clone());
+        let mut connections = Connections::new(
+            settings.max_connections,
+            settings.max_connection_age,
+            Protocol::new(settings, routes.prepare(), admission.clone()),
+            metrics,
+            self.world.randomness,
+        );
+        health.set(ServingStatus::Serving).await;
 
-        let (drain, drained) = oneshot::channel::<()>();
-        let incoming = TcpIncoming::from(self.grpc).with_nodelay(Some(true));
-        let server = router.serve_with_incoming_shutdown(incoming, async {
-            // A dropped sender means the same as a sent word.
-            let _ = drained.await;
-        });
-        tokio::pin!(server);
-        health::set_all(&reporter, ServingStatus::Serving).await;
-
-        let mut drain_until = Instant::now();
-        let served = tokio::select! {
-            served = &mut server => served,
-            () = shutdown => {
-                begin_drain(&reporter, drain).await;
-                drain_until = Instant::now() + drain_timeout;
-                timeout_at(drain_until, &mut server).await.unwrap_or_else(|_| {
-                    warn!(?drain_timeout, "requests are still under way at the end of the drain");
-                    Ok(())
-                })
-            }
+        let stop = async {
+            shutdown.await;
+            info!(grace = ?settings.drain_grace, "draining: NOT_SERVING, then no new connections");
+            health.set(ServingStatus::NotServing).await;
+            sleep(settings.drain_grace).await;
         };
-        tasks.drain(drain_until).await;
+        tokio::select! {
+            never = connections.accept(self.grpc) => match never {},
+            () = stop => health.end_watches(),
+        }
+        let deadline = Instant::now() + settings.drain_timeout;
+        connections.drain(&admission, deadline).await;
+        // Deletes went on meanwhile; now no request can open another one.
+        tasks.drain(deadline).await;
         tasks.stop();
-        Ok(served?)
+        Ok(())
     }
 }
 
-async fn begin_drain(reporter: &HealthReporter, drain: oneshot::Sender<()>) {
-    info!("draining: no new connections, requests under way are finished");
-    health::set_all(reporter, ServingStatus::NotServing).await;
-    // The server is gone already if nobody listens.
-    let _ = drain.send(());
-}
-
-type Router = tonic::transport::server::Router<Stack<panic::Layer, Identity>>;
-
-fn router(
+/// Every gRPC service but health.
+fn routes(
     config: &Config,
     tasks: &Tasks,
     connectors: Arc<ConnectorRegistry>,
-) -> Result<Router, ServeError> {
-    let settings = &config.server;
-    let largest = usize::try_from(settings.max_message_size.as_u64()).unwrap_or(usize::MAX);
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
+) -> Result<Routes, ServeError> {
+    let largest = config.server.max_message_size.as_u64();
+    let largest = usize::try_from(largest).unwrap_or(usize::MAX);
+    let reflection = |own_name: &str| {
+        let builder = Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name(own_name);
+        // Named, because the descriptors have the admin service in them, which
+        // is not served here.
+        let names = SERVICE_NAMES.into_iter().filter(|name| !name.is_empty());
+        names.fold(builder, Builder::with_service_name)
     };
-    Ok(Server::builder()
-        .max_concurrent_streams(settings.max_concurrent_streams)
-        .http2_keepalive_interval(Some(settings.keepalive_interval))
-        .http2_keepalive_timeout(Some(settings.keepalive_timeout))
-        .layer(panic::layer())
-        .add_service(
-            AsyncAgentServiceServer::new(AsyncHandlers(tasks.clone()))
-                .max_decoding_message_size(largest),
-        )
-        .add_service(
-            SyncAgentServiceServer::new(SyncHandlers(tasks.clone()))
-                .max_decoding_message_size(largest),
-        )
-        .add_service(AgentMetadataServiceServer::new(MetadataHandlers(connectors)))
-        .add_service(reflection().build_v1()?)
-        // grpcurl before 1.8.8 asks for the older version.
-        .add_service(reflection().build_v1alpha()?))
+    Ok(Routes::new(
+        AsyncAgentServiceServer::new(AsyncHandlers(tasks.clone()))
+            .max_decoding_message_size(largest),
+    )
+    .add_service(
+        SyncAgentServiceServer::new(SyncHandlers(tasks.clone())).max_decoding_message_size(largest),
+    )
+    .add_service(AgentMetadataServiceServer::new(MetadataHandlers(connectors)))
+    .add_service(reflection("grpc.reflection.v1.ServerReflection").build_v1()?)
+    // grpcurl before 1.8.8 asks for the older version.
+    .add_service(reflection("grpc.reflection.v1alpha.ServerReflection").build_v1alpha()?))
 }
 
 /// The HTTP server of the Prometheus endpoint, until it is dropped.

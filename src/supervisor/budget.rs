@@ -17,12 +17,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct RestartBudget {
     /// The last restarts: when, and how many polls there had been.
     spent: VecDeque<(Instant, usize)>,
+    /// All restarts, the last one of a spent budget included.
+    taken: u32,
 }
 
 impl RestartBudget {
     /// Takes one restart: the pause before it, or `None` if the budget is
     /// spent.
     pub(super) fn take(&mut self, now: Instant, polls: usize) -> Option<Duration> {
+        self.taken = self.taken.saturating_add(1);
         self.spent.retain(|(at, before)| now - *at < WINDOW || polls - before <= WINDOW_POLLS);
         if self.spent.len() >= RESTARTS {
             return None;
@@ -30,6 +33,11 @@ impl RestartBudget {
         let pause = FIRST_PAUSE * (1 << self.spent.len());
         self.spent.push_back((now, polls));
         Some(pause)
+    }
+
+    /// How often it was taken from.
+    pub(super) fn taken(&self) -> u32 {
+        self.taken
     }
 }
 

@@ -76,6 +76,11 @@ impl Deletion {
         }
     }
 
+    /// True if the job is not polled any more on its account.
+    pub(super) fn stops_polls(&self) -> bool {
+        matches!(self, Self::Wanted { .. } | Self::Done(_))
+    }
+
     /// True while the actor has a delete to bring about.
     pub(super) fn is_wanted(&self) -> bool {
         matches!(self, Self::Wanted { .. })

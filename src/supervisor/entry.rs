@@ -59,6 +59,8 @@ pub(super) struct TaskEntry {
     asked: AtomicU64,
     /// Milliseconds after `born`, plus one; 0 while nobody knows the end.
     told: AtomicU64,
+    /// Milliseconds after `born`, plus one; 0 while no poll has succeeded.
+    polled: AtomicU64,
     // A mutex, because intents come from handlers and are read by the actor;
     // it is held for a few instructions only.
     desk: Mutex<Desk>,
@@ -107,6 +109,7 @@ impl TaskEntry {
             changed: Notify::new(),
             asked: AtomicU64::new(0),
             told: AtomicU64::new(0),
+            polled: AtomicU64::new(0),
             desk: Mutex::default(),
         }
     }
@@ -285,10 +288,22 @@ impl TaskEntry {
 
     /// How long ago a caller was told the terminal phase.
     pub(super) fn told_for(&self) -> Option<Duration> {
-        match self.told.load(Ordering::Relaxed) {
-            0 => None,
-            told => Some(Duration::from_millis(self.age_ms().saturating_sub(told - 1))),
-        }
+        self.since(&self.told)
+    }
+
+    /// Notes that a poll has found out the job's state.
+    pub(super) fn note_poll(&self) {
+        self.polled.store(self.age_ms() + 1, Ordering::Relaxed);
+    }
+
+    /// How long ago a poll last found out the job's state.
+    pub(super) fn polled_for(&self) -> Option<Duration> {
+        self.since(&self.polled)
+    }
+
+    /// How long this process has had the task.
+    pub(super) fn held_for(&self) -> Duration {
+        Duration::from_millis(self.age_ms())
     }
 
     /// The name of the execution, for log lines.
@@ -310,6 +325,12 @@ impl TaskEntry {
             sync: self.is_sync(),
         }
         .encode()
+    }
+
+    /// How long ago it was, by milliseconds after `born` plus one.
+    fn since(&self, mark: &AtomicU64) -> Option<Duration> {
+        let at = mark.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(Duration::from_millis(self.age_ms().saturating_sub(at)))
     }
 
     fn age_ms(&self) -> u64 {

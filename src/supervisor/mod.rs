@@ -13,6 +13,7 @@
 //!   some; `results`: those of sync tasks are kept for a repeat.
 //! - `schedule`, `budget`, `history`: pure parts of a task's state.
 //! - `call`: calls of a connector as child tasks, bounded in time.
+//! - `inspect`, `report`, `faults`: what is told to who looks inside.
 //! - `world`: wall clock and randomness, handed in.
 
 mod adopt;
@@ -25,13 +26,17 @@ mod drain;
 mod entry;
 mod error;
 mod execute;
+mod faults;
 mod gate;
 mod get;
 mod history;
 mod index;
+mod inspect;
 mod keys;
 mod observe;
+mod oldest;
 mod registry;
+mod report;
 mod results;
 mod room;
 mod schedule;
@@ -42,6 +47,9 @@ mod tasks;
 mod world;
 
 pub use error::TaskError;
+pub use faults::Fault;
 pub use get::TaskQuery;
+pub use inspect::{ConnectorOverview, Overview, TaskFilter};
+pub use report::{DeletionState, TaskReport};
 pub use tasks::Tasks;
 pub use world::{Clock, Randomness, SystemClock, World};

@@ -19,6 +19,7 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// `max_tasks`, and the Creates that wait for it.
 pub(super) struct Room {
+    max_waiting: usize,
     waiting: Semaphore,
     freed: Notify,
     // A mutex: pushed by the Get that tells an end, popped when room is short.
@@ -28,6 +29,7 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn new(settings: &config::Tasks) -> Self {
         Self {
+            max_waiting: settings.max_waiting_creates,
             waiting: Semaphore::new(settings.max_waiting_creates),
             freed: Notify::new(),
             told: Mutex::default(),
@@ -49,6 +51,11 @@ impl Room {
     /// Notes that a task has left, or may.
     pub(super) fn freed(&self) {
         self.freed.notify_waiters();
+    }
+
+    /// How many Creates wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.max_waiting.saturating_sub(self.waiting.available_permits())
     }
 
     /// The longest told of those that are still here.

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::{
     TaskError, World,
     entry::TaskEntry,
+    faults::Faults,
     gate::Gate,
     index::Index,
     registry::TaskRegistry,
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) world: World,
     pub(super) index: Index,
+    pub(super) faults: Faults,
     pub(super) room: Room,
     pub(super) results: Results,
     /// Adopted tasks whose first poll is not over.
@@ -76,6 +78,7 @@ impl Tasks {
             gates: DashMap::new(),
             index: Index::new(world.randomness.bytes()),
             world,
+            faults: Faults::default(),
             registry: OnceLock::new(),
         });
         let (registry, _) = Actor::spawn(None, TaskRegistry, shared.clone()).await?;
@@ -144,6 +147,11 @@ impl Shared {
         let name = connector.name().to_owned();
         let new = || Gate::new(self.max_polls, self.poll_rate);
         self.gates.entry(name).or_insert_with(new).clone()
+    }
+
+    /// The polls of a connector that are in flight.
+    pub(super) fn polls_in_flight(&self, connector: &str) -> usize {
+        self.gates.get(connector).map_or(0, |gate| gate.in_flight())
     }
 
     /// The patience that the settings ask of a schedule.

@@ -41,7 +41,7 @@ impl Randomness {
     }
 
     /// A number from 0 to 1, 1 excluded.
-    pub(super) fn roll(&self) -> f64 {
+    pub(crate) fn roll(&self) -> f64 {
         self.with(|rng| rng.random())
     }
 

@@ -14,6 +14,7 @@ use prometheus::{
 
 use super::{
     labels::TaskTypes,
+    server::ServerMetrics,
     summary::{Summary, SummaryVec},
 };
 
@@ -66,6 +67,7 @@ pub struct Metrics {
     ended: IntCounterVec,
     orphans: IntCounterVec,
     deletes_given_up: IntCounterVec,
+    server: ServerMetrics,
 }
 
 impl Metrics {
@@ -161,6 +163,7 @@ impl Metrics {
                 "Deletes that the backend did not confirm in all the time given to it",
                 &["task_type"],
             )?,
+            server: ServerMetrics::new(&registry)?,
             registry: registry.clone(),
             types: TaskTypes::default(),
             requests: DashMap::new(),
@@ -202,13 +205,26 @@ impl Metrics {
             .clone()
     }
 
+    /// Restarts of actors, of all task types and causes.
+    pub fn restarts(&self) -> u64 {
+        let families = self.restarts.collect();
+        let metrics = families.iter().flat_map(|family| family.get_metric());
+        // The counter counts in whole numbers; only its wire has floats.
+        metrics.map(|metric| metric.get_counter().get_value() as u64).sum()
+    }
+
     /// Counts a request that was refused for want of room.
     pub fn refused(&self, reason: &str) {
         self.refusals.with_label_values(&[reason]).inc();
     }
+
+    /// The metrics of the gRPC server.
+    pub fn server(&self) -> &ServerMetrics {
+        &self.server
+    }
 }
 
-fn register<C: Collector + Clone + 'static>(
+pub(super) fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: C,
 ) -> prometheus::Result<C> {

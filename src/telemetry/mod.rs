@@ -3,6 +3,8 @@
 mod labels;
 pub mod logs;
 mod metrics;
+mod server;
 mod summary;
 
 pub use metrics::{Metrics, Operation, RequestMetrics, TaskGauge, TaskMetrics};
+pub use server::ServerMetrics;

@@ -38,10 +38,13 @@ fn the_example_file_names_every_setting_with_its_default() {
     for (section, keys) in [
         (
             "server",
-            "host port workers max_message_size max_concurrent_streams keepalive_interval \
-                    keepalive_timeout drain_timeout",
+            "host port workers max_connections first_byte_timeout max_connection_age \
+             keepalive_interval keepalive_timeout max_concurrent_streams max_in_flight \
+             max_message_size max_header_size max_pending_resets max_error_resets drain_grace \
+             drain_timeout",
         ),
         ("metrics", "host port"),
+        ("admin", "enabled host port"),
         (
             "tasks",
             "handle max_tasks max_waiting_creates max_adoptions max_result_size \
@@ -82,6 +85,13 @@ fn flags_override_the_environment_and_the_environment_the_file() {
 }
 
 #[test]
+fn connections_may_stay_for_ever() {
+    let toml = "[server]\nmax_connection_age = \"0s\"\ndrain_grace = \"0s\"\n";
+    let config = load(toml, &[], &Flags::default()).expect("valid");
+    assert_eq!(config.server.max_connection_age, Duration::ZERO);
+}
+
+#[test]
 fn a_plain_handle_is_a_setting() {
     let config = load("[tasks]\nhandle = \"plain\"\n", &[], &Flags::default()).expect("valid");
     assert_eq!(config.tasks.handle, HandleFormat::Plain);
@@ -101,7 +111,13 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
         ("[polling]\njitter = 2.0\n", &["polling.jitter", "2.0", "0.5"]),
         ("[polling]\ninterval = \"5m\"\n", &["polling.max_backoff", "2m", "from \"5m\""]),
         ("[server]\nmax_message_size = \"lots\"\n", &["server.max_message_size", "lots"]),
+        ("[server]\nmax_connections = 0\n", &["server.max_connections", "0", "from 1"]),
+        ("[server]\nmax_connection_age = \"1ms\"\n", &["max_connection_age", "from \"1s\""]),
+        ("[server]\nmax_header_size = \"1GiB\"\n", &["server.max_header_size", "1048576"]),
+        ("[server]\nmax_in_flight = 0\n", &["server.max_in_flight", "0", "from 1"]),
         ("[server]\nport = 9090\n", &["metrics.port", "9090", "server.port"]),
+        ("[admin]\nport = 9090\n", &["admin.port", "9090", "metrics.port"]),
+        ("[admin]\nhost = \"0.0.0.0\"\n", &["admin.host", "0.0.0.0", "loopback", "port-forward"]),
         (
             "[tasks]\nhandle = \"plain\"\nenforce_timeout = true\n",
             &["tasks.enforce_timeout", "plain"],

@@ -19,7 +19,12 @@ mod tasks_sync;
 mod propeller;
 
 // The services over real gRPC on loopback.
+mod server_drain;
+mod server_limits;
 mod service;
+
+// The admin service, and the command that asks it.
+mod admin;
 
 // The wire, held against the table of flyteidl and the requests of flytekit.
 mod wire;

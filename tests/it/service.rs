@@ -285,6 +285,7 @@ async fn the_services_are_described_by_reflection() {
     for name in SERVICE_NAMES.iter().filter(|name| !name.is_empty()) {
         assert!(names.contains(name), "{name} is not among {names:?}");
     }
+    assert!(!names.contains(&"flightdeck.v1.AdminService"), "it is not served here");
 }
 
 #[tokio::test]

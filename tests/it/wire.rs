@@ -11,7 +11,7 @@ use flightdeck::wire::flyteidl::admin::CreateTaskRequest;
 use prost::Message;
 use prost_reflect::{
     Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind,
-    MessageDescriptor, MethodDescriptor,
+    MessageDescriptor, MethodDescriptor, ServiceDescriptor,
 };
 use serde_json::Value;
 
@@ -284,7 +284,12 @@ fn enums() -> Vec<EnumDescriptor> {
 }
 
 fn methods() -> Vec<MethodDescriptor> {
-    pool().services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+    let pool = pool();
+    let of_flyte = |service: &ServiceDescriptor| service.full_name().starts_with("flyteidl.");
+    pool.services()
+        .filter(of_flyte)
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .collect()
 }
 
 /// Compares two sets and lists everything in which they differ.

@@ -7,17 +7,21 @@ use clap::Args as ClapArgs;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired, transport::Channel};
 
-use super::{address::Address, duration, handle::Task, human};
-use crate::wire::flyteidl::{
-    admin::{
-        CreateRequestHeader, CreateTaskRequest, DeleteTaskRequest, ExecuteTaskSyncRequest,
-        GetTaskLogsRequest, GetTaskLogsResponse, GetTaskMetricsRequest, GetTaskRequest, Resource,
-        execute_task_sync_request, execute_task_sync_response::Res, get_task_logs_response,
-    },
-    core::ExecutionMetricResult,
-    service::{
-        async_agent_service_client::AsyncAgentServiceClient,
-        sync_agent_service_client::SyncAgentServiceClient,
+use super::{address::Address, duration, handle::Task, human, service::Service};
+use crate::{
+    cli::UsageError,
+    wire::flyteidl::{
+        admin::{
+            CreateRequestHeader, CreateTaskRequest, DeleteTaskRequest, ExecuteTaskSyncRequest,
+            GetTaskLogsRequest, GetTaskLogsResponse, GetTaskMetricsRequest, GetTaskRequest,
+            Resource, execute_task_sync_request, execute_task_sync_response::Res,
+            get_task_logs_response,
+        },
+        core::ExecutionMetricResult,
+        service::{
+            async_agent_service_client::AsyncAgentServiceClient,
+            sync_agent_service_client::SyncAgentServiceClient,
+        },
     },
 };
 
@@ -25,15 +29,11 @@ use crate::wire::flyteidl::{
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "The connector service")]
 pub(super) struct ClientArgs {
-    /// Where it listens: a URL or host:port
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "FLIGHTDECK_ENDPOINT",
-        default_value = "http://127.0.0.1:8000"
-    )]
-    endpoint: Address,
+    /// Where it listens: a URL or host:port [default: FLIGHTDECK_ENDPOINT or
+    /// http://127.0.0.1:8000; for `list` FLIGHTDECK_ADMIN_ENDPOINT or
+    /// http://127.0.0.1:8001]
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint: Option<Address>,
 
     /// The deadline of each call; propeller's is 10s
     #[arg(
@@ -46,8 +46,9 @@ pub(super) struct ClientArgs {
     deadline: Duration,
 }
 
-/// A connector service.
+/// A service that is called.
 pub(super) struct Client {
+    service: Service,
     address: Address,
     channel: Channel,
     deadline: Duration,
@@ -57,11 +58,11 @@ pub(super) struct Client {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// There is no connection.
-    #[error(
-        "cannot reach a connector service at {address}: {cause}; start one with `flightdeck \
-         serve`, or name its address with --endpoint"
-    )]
-    Unreachable { address: String, cause: String },
+    #[error("cannot reach {service} at {address}: {cause}; {}", service.hint())]
+    Unreachable { service: Service, address: String, cause: String },
+    /// It is another service than this one.
+    #[error("{address} is a gRPC service and not {service}; {}", service.hint())]
+    Other { service: Service, address: String },
     /// The deadline passed.
     #[error(
         "DEADLINE_EXCEEDED: no answer from {address} within {}; allow more with --deadline",
@@ -84,19 +85,27 @@ impl CallError {
             Self::Refused { status } => {
                 matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded)
             }
-            Self::Incomplete { .. } => false,
+            Self::Other { .. } | Self::Incomplete { .. } => false,
         }
     }
 }
 
 impl Client {
     /// A client that connects with its first call, and again after a loss.
-    pub(super) fn new(args: ClientArgs) -> Self {
-        Self {
-            channel: args.endpoint.endpoint().connect_lazy(),
-            address: args.endpoint,
-            deadline: args.deadline,
-        }
+    pub(super) fn new(args: ClientArgs, service: Service) -> Result<Self, UsageError> {
+        let address = service.address(args.endpoint)?;
+        let channel = address.endpoint().connect_lazy();
+        Ok(Self { service, address, channel, deadline: args.deadline })
+    }
+
+    /// The connection, for the stubs of a service.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// How long a call may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// CreateTask: the task's handle.
@@ -186,20 +195,22 @@ impl Client {
     }
 
     /// A request that tells the service its deadline.
-    fn request<T>(&self, message: T) -> Request<T> {
+    pub(super) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.set_timeout(self.deadline);
         request
     }
 
-    async fn call<T>(
+    /// Waits for a reply until the deadline.
+    pub(super) async fn call<T>(
         &self,
         rpc: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, CallError> {
         self.before(Instant::now() + self.deadline, rpc).await.map(Response::into_inner)
     }
 
-    async fn before<T>(
+    /// Waits for a reply, or a part of one, until some time.
+    pub(super) async fn before<T>(
         &self,
         until: Instant,
         rpc: impl Future<Output = Result<T, Status>>,
@@ -214,12 +225,18 @@ impl Client {
     /// source, from one that the service has sent, which has none.
     fn error(&self, status: Status) -> CallError {
         let Some(source) = status.source() else {
-            return CallError::Refused { status: Box::new(status) };
+            return match (self.service, status.code()) {
+                (Service::Admin, Code::Unimplemented) => {
+                    CallError::Other { service: self.service, address: self.address.to_string() }
+                }
+                _ => CallError::Refused { status: Box::new(status) },
+            };
         };
         let cause = root_cause(source);
         match cause.is::<TimeoutExpired>() {
             true => self.late(),
             false => CallError::Unreachable {
+                service: self.service,
                 address: self.address.to_string(),
                 cause: cause.to_string(),
             },

@@ -20,7 +20,9 @@ pub(super) mod names {
     pub(in super::super) const LOG_LINE: &str = "flyteidl.admin.LogLine";
     pub(in super::super) const METRIC: &str = "flyteidl.core.ExecutionMetricResult";
     pub(in super::super) const RESOURCE: &str = "flyteidl.admin.Resource";
+    pub(in super::super) const STATUS: &str = "flightdeck.v1.GetStatusResponse";
     pub(in super::super) const STRUCT: &str = "google.protobuf.Struct";
+    pub(in super::super) const TASK: &str = "flightdeck.v1.Task";
     pub(in super::super) const TEMPLATE: &str = "flyteidl.core.TaskTemplate";
 }
 

@@ -1,5 +1,6 @@
 //! `flightdeck task`: a client for any connector service, Flightdeck's or
-//! flytekit's. It sends what propeller sends, under propeller's deadline.
+//! flytekit's. It sends what propeller sends, under propeller's deadline. `list`
+//! alone asks Flightdeck's admin service.
 
 mod address;
 mod client;
@@ -11,7 +12,9 @@ mod get;
 mod handle;
 mod human;
 mod input;
+mod inside;
 mod json;
+mod list;
 mod logs;
 mod metrics;
 mod new_task;
@@ -21,6 +24,8 @@ mod progress;
 mod request_file;
 mod run;
 mod sensor;
+mod service;
+mod tables;
 mod watch;
 
 use std::process::ExitCode;
@@ -31,6 +36,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use client::{Client, ClientArgs};
 use output::{Format, Output};
+use service::Service;
 
 /// Call a connector service: create, watch and delete tasks.
 #[derive(Debug, ClapArgs)]
@@ -51,6 +57,7 @@ enum Command {
     Create(create::Args),
     Run(run::Args),
     Get(get::Args),
+    List(list::Args),
     Watch(watch::Args),
     Logs(logs::Args),
     Metrics(metrics::Args),
@@ -60,11 +67,16 @@ enum Command {
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut output = Output::new(args.output);
     runtime()?.block_on(async {
-        let client = Client::new(args.client);
+        let service = match args.command {
+            Command::List(_) => Service::Admin,
+            _ => Service::Connector,
+        };
+        let client = Client::new(args.client, service)?;
         match args.command {
             Command::Create(args) => create::run(args, &client, &mut output).await,
             Command::Run(args) => run::run(args, &client, &mut output).await,
             Command::Get(args) => get::run(args, &client, &mut output).await,
+            Command::List(args) => list::run(args, &client, &mut output).await,
             Command::Watch(args) => watch::run(args, &client, &mut output).await,
             Command::Logs(args) => logs::run(args, &client, &mut output).await,
             Command::Metrics(args) => metrics::run(args, &client, &mut output).await,

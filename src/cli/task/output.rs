@@ -10,10 +10,14 @@ use serde_json::json;
 use super::{
     handle, human,
     json::{self, names},
+    tables,
 };
-use crate::wire::flyteidl::{
-    admin::{LogLine, Resource},
-    core::ExecutionMetricResult,
+use crate::wire::{
+    flightdeck::v1::{GetStatusResponse, Task},
+    flyteidl::{
+        admin::{LogLine, Resource},
+        core::ExecutionMetricResult,
+    },
 };
 
 /// How replies are printed.
@@ -35,6 +39,11 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn new(format: Format) -> Self {
         Self { format, closed: false }
+    }
+
+    /// True if JSON is asked for.
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Format::Json
     }
 
     /// True when nobody reads any more.
@@ -61,6 +70,21 @@ impl Output {
 
     pub(super) fn metric(&mut self, metric: &ExecutionMetricResult) -> anyhow::Result<()> {
         self.message(names::METRIC, metric, human::metric)
+    }
+
+    /// A task as the admin service tells it.
+    pub(super) fn task(&mut self, task: &Task) -> anyhow::Result<()> {
+        self.message(names::TASK, task, |task| tables::tasks(std::slice::from_ref(task)))
+    }
+
+    /// Tasks as the admin service tells them.
+    pub(super) fn tasks(&mut self, tasks: &[Task]) -> anyhow::Result<()> {
+        self.line(&tables::tasks(tasks))
+    }
+
+    /// How the service does.
+    pub(super) fn status(&mut self, status: &GetStatusResponse) -> anyhow::Result<()> {
+        self.message(names::STATUS, status, tables::status)
     }
 
     /// That there is nothing to tell but that it is done.

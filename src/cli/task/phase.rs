@@ -28,6 +28,18 @@ pub(super) fn of(resource: &Resource) -> Phase {
     }
 }
 
+/// Reads the name of a phase, in any case.
+pub(super) fn parse(text: &str) -> Result<Phase, String> {
+    let phase = Phase::from_str_name(&text.to_uppercase());
+    phase.filter(|phase| *phase != Phase::Undefined).ok_or_else(|| {
+        let names: Vec<_> = (1..)
+            .map_while(|number| Phase::try_from(number).ok())
+            .map(|phase| phase.as_str_name())
+            .collect();
+        format!("there is no such phase; there are {}", names.join(", "))
+    })
+}
+
 /// The exit status for a terminal phase, `None` for any other.
 pub(super) fn exit_code(phase: Phase) -> Option<ExitCode> {
     match phase {
@@ -52,6 +64,16 @@ mod tests {
         assert_eq!(of(0, State::RetryableFailure), Phase::RetryableFailed);
         assert_eq!(of(3, State::RetryableFailure), Phase::Succeeded);
         assert_eq!(of(99, State::Succeeded), Phase::Undefined);
+    }
+
+    #[test]
+    fn a_phase_is_read_in_any_case_and_an_unknown_one_names_all() {
+        assert_eq!(parse("running"), Ok(Phase::Running));
+        assert_eq!(parse("RETRYABLE_FAILED"), Ok(Phase::RetryableFailed));
+        for text in ["UNDEFINED", "done", ""] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains("QUEUED, RUNNING, SUCCEEDED"), "{error}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::{
         history::Event,
         snapshot::Snapshot,
     },
+    telemetry::Operation,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -58,12 +59,18 @@ impl TaskState {
         }
         let created = match outcome.into_result("create") {
             Ok(Ok(job)) => self.bind(job).map_err(|error| self.fault(error.to_string())),
-            Ok(Err(error)) => Err(TaskError::Connector {
-                operation: "create",
-                task_type: self.entry.category.name.clone(),
-                error,
-            }),
-            Err(cause) => Err(self.fault(cause)),
+            Ok(Err(error)) => {
+                self.note_fault(Operation::Create, error.class().as_str(), error.message());
+                Err(TaskError::Connector {
+                    operation: "create",
+                    task_type: self.entry.category.name.clone(),
+                    error,
+                })
+            }
+            Err(cause) => {
+                self.note_fault(Operation::Create, "panic", &cause);
+                Err(self.fault(cause))
+            }
         };
         match created {
             Ok(shared) => {

@@ -13,6 +13,7 @@ use crate::{
         desk::Deletion,
         history::Event,
     },
+    telemetry::Operation,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -114,6 +115,7 @@ impl TaskState {
 
     fn not_deleted(&mut self, error: ConnectorError) {
         self.record(Event::DeleteFailed { cause: error.message().into(), times: 1 });
+        self.note_fault(Operation::Delete, error.class().as_str(), error.message());
         let decided = self.entry.snapshot().decided;
         let mut desk = self.entry.desk();
         let Deletion::Wanted { since, attempts, last } = &mut desk.deletion else {

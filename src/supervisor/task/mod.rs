@@ -17,12 +17,14 @@ use tokio::{task::JoinHandle, time::Instant};
 use super::{
     call::{Call, Outcome},
     entry::TaskEntry,
+    faults::Fault,
     gate::PollPermit,
     schedule::Schedule,
     tasks::Shared,
 };
 use crate::{
     connector::{Job, LogQuery, LogStream, MetricsQuery, Resource, TaskRequest},
+    telemetry::Operation,
     wire::flyteidl::core::ExecutionMetricResult,
 };
 
@@ -201,6 +203,18 @@ impl TaskState {
         if let Some(timer) = self.timer.take() {
             timer.abort();
         }
+    }
+
+    /// Keeps a failed call as the last error of the connector.
+    fn note_fault(&self, operation: Operation, class: &'static str, cause: &str) {
+        let fault = Fault {
+            at: self.shared.world.now(),
+            operation,
+            task_id: self.entry.id,
+            class,
+            message: cause.to_owned(),
+        };
+        self.shared.faults.note(self.entry.connector.name(), fault);
     }
 
     fn roll(&self) -> f64 {

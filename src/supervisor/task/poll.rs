@@ -15,6 +15,7 @@ use crate::{
         schedule::Verdict,
         snapshot::Snapshot,
     },
+    telemetry::Operation,
 };
 
 impl TaskState {
@@ -107,6 +108,7 @@ impl TaskState {
 
     fn found(&mut self, mut resource: Resource) {
         self.entry.metrics.polled();
+        self.entry.note_poll();
         let before = self.entry.snapshot();
         if resource.log_links.is_empty() {
             resource.log_links = self.entry.job().map(|job| job.log_links()).unwrap_or_default();
@@ -211,9 +213,11 @@ impl TaskState {
         self.plan(pause, || TaskMsg::Poll);
     }
 
-    fn note_failure(&mut self, label: &str, error: &ConnectorError) {
+    fn note_failure(&mut self, label: &'static str, error: &ConnectorError) {
         debug!(task_id = %self.entry.id, class = label, cause = %error, "poll failed");
         self.entry.metrics.poll_failed(label);
+        let operation = if self.entry.is_sync() { Operation::Do } else { Operation::Get };
+        self.note_fault(operation, label, error.message());
         self.record(Event::PollFailed {
             class: error.class(),
             cause: error.message().into(),

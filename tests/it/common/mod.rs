@@ -4,6 +4,8 @@ pub mod backend;
 #[allow(dead_code, reason = "its other half is for tests of a process")]
 pub mod books;
 pub mod job_connector;
+pub mod peer;
+pub mod process;
 pub mod propeller;
 pub mod requests;
 pub mod service;

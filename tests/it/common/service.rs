@@ -74,6 +74,7 @@ pub fn exact() -> Config {
 pub struct TestService {
     pub grpc: SocketAddr,
     pub metrics: SocketAddr,
+    pub admin: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), ServeError>>,
 }
@@ -84,8 +85,10 @@ impl TestService {
         let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
         config.server.port = 0;
         config.metrics.port = 0;
+        config.admin.port = Some(0);
         config.server.host = localhost;
         config.metrics.host = localhost;
+        config.server.drain_grace = Duration::ZERO;
         Self::start_as_is(config, backend)
     }
 
@@ -97,6 +100,7 @@ impl TestService {
         Self {
             grpc: service.grpc_address().expect("a bound port"),
             metrics: service.metrics_address().expect("a bound port"),
+            admin: service.admin_address().expect("a bound port"),
             stop,
             running: tokio::spawn(service.run(async {
                 let _ = stopped.await;
