@@ -13,6 +13,7 @@ mod tasks_handle;
 mod tasks_limits;
 mod tasks_observe;
 mod tasks_orphans;
+mod tasks_rounds;
 mod tasks_sync;
 
 // Propeller's rules over faults of the backend and kills of the service.

@@ -247,7 +247,7 @@ impl<S: Service> Propeller<S> {
     async fn attempt(&self, run: &Run, node: usize, attempt: u32) -> End {
         let Workflow { name, task_type, timeout: limit, .. } = &*run.workflow;
         let prefix = format!("s3://flyte/{name}/n{node}/{attempt}");
-        let create = || requests::create(task_type, &prefix, attempt);
+        let create = || requests::create_in(name, task_type, &prefix, attempt);
         let mut handle = self.call(self.service.create(create())).await;
         if node.is_multiple_of(2) && handle.is_ok() {
             // It could not persist what it was told, and asks again.
