@@ -9,6 +9,7 @@ mod tasks_create;
 mod tasks_delete;
 mod tasks_end;
 mod tasks_get;
+mod tasks_handle;
 mod tasks_limits;
 mod tasks_observe;
 mod tasks_orphans;
