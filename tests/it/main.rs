@@ -15,6 +15,9 @@ mod tasks_observe;
 mod tasks_orphans;
 mod tasks_sync;
 
+// The same promises against a model of them, whatever happens in which order.
+mod model;
+
 // Propeller's rules over faults of the backend and kills of the service.
 mod propeller;
 
