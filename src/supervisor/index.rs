@@ -24,6 +24,9 @@ pub(super) type NodeKey = [u8; 16];
 pub(super) struct Index {
     by_handle: DashMap<TaskKey, Arc<TaskEntry>>,
     by_create: DashMap<CreateKey, Arc<TaskEntry>>,
+    /// The generation of the next job of a key that was released, as long as
+    /// the deleted task stays.
+    released: DashMap<CreateKey, u32>,
     /// Results of ExecuteTaskSync, under the key of their execution attempt.
     by_execute: DashMap<CreateKey, Arc<TaskEntry>>,
     /// The highest attempt of each node.
@@ -38,6 +41,7 @@ impl Index {
         Self {
             by_handle: DashMap::new(),
             by_create: DashMap::new(),
+            released: DashMap::new(),
             by_execute: DashMap::new(),
             by_node: DashMap::new(),
             by_actor: DashMap::new(),
@@ -104,11 +108,17 @@ impl Index {
         match self.by_create.entry(key) {
             Entry::Occupied(held) if !held.get().is_released() => Ok(held.get().clone()),
             Entry::Occupied(mut held) => {
-                let entry = make(held.get().generation + 1)?;
+                let generation = held.get().generation + 1;
+                let entry = make(generation)?;
                 held.insert(entry.clone());
+                // Kept apart: a create that fails leaves no entry behind.
+                self.released.insert(key, generation);
                 Ok(entry)
             }
-            Entry::Vacant(free) => Ok(free.insert(make(0)?).clone()),
+            Entry::Vacant(free) => {
+                let generation = self.released.get(&key).map_or(0, |generation| *generation);
+                Ok(free.insert(make(generation)?).clone())
+            }
         }
     }
 
@@ -130,8 +140,11 @@ impl Index {
     /// before: the lower attempt whose place it takes.
     pub(super) fn supersede(&self, key: NodeKey, entry: &Arc<TaskEntry>) -> Option<Arc<TaskEntry>> {
         match self.by_node.entry(key) {
+            Entry::Occupied(held) if held.get().attempt() > entry.attempt() => None,
             Entry::Occupied(mut held) => {
-                (held.get().attempt() < entry.attempt()).then(|| held.insert(entry.clone()))
+                let before = held.insert(entry.clone());
+                // Of an equal attempt the job was deleted, and this is its next.
+                (before.attempt() < entry.attempt()).then_some(before)
             }
             Entry::Vacant(free) => {
                 free.insert(entry.clone());
@@ -169,6 +182,9 @@ impl Index {
         if let Some(key) = &entry.create_key {
             self.by_create.remove_if(key, |_, held| is_it(held));
             self.by_execute.remove_if(key, |_, held| is_it(held));
+            let next = entry.generation + 1;
+            self.released
+                .remove_if(key, |_, generation| *generation == next && entry.is_released());
         }
         if let Some(key) = &entry.node_key {
             self.by_node.remove_if(key, |_, held| is_it(held));

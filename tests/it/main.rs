@@ -16,6 +16,9 @@ mod tasks_orphans;
 mod tasks_rounds;
 mod tasks_sync;
 
+// The same promises against a model of them, whatever happens in which order.
+mod model;
+
 // Propeller's rules over faults of the backend and kills of the service.
 mod propeller;
 

@@ -178,7 +178,7 @@ impl TaskState {
             self.create(request);
         } else if self.delete_is_wanted() {
             self.delete();
-        } else if self.entry.snapshot().phase.is_terminal() {
+        } else if self.entry.snapshot().phase.is_terminal() || self.is_deleted() {
             self.plan_leave();
         } else {
             self.due = Instant::now();

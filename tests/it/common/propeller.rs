@@ -132,6 +132,10 @@ impl Run {
         self.report.lock().expect("nobody panics while it writes")
     }
 
+    fn take_report(&self) -> Report {
+        std::mem::take(&mut *self.report())
+    }
+
     fn lose(&self, reason: &str) {
         self.report().lost.push(format!("{}: {reason}", self.workflow.name));
     }
@@ -207,8 +211,7 @@ impl<S: Service> Propeller<S> {
             left.extend(handle.expect("a node does not panic"));
         }
         self.delete(&run, left).await;
-        let report = std::mem::take(&mut *run.report());
-        report
+        run.take_report()
     }
 
     /// Runs a node to its end: the task that it leaves to be deleted.

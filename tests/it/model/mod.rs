@@ -1,0 +1,41 @@
+//! The model: random lives of tasks, held against the promises of the design.
+//!
+//! Callers, backend and processes behave at random ([`transition`]), in
+//! simulated time; the supervisor runs as it is, behind its own interface. What
+//! it owes is written down in [`ledger`] (who may expect what), [`polls`] (what
+//! a task's polls must lead to) and [`journal`] (what a SIGKILL excuses), and
+//! is checked ([`system`], [`checks`]) after every step and at the end.
+//!
+//! `PROPTEST_CASES=10000 cargo test --test it model` runs longer. A case that
+//! failed is kept in `tests/proptest-regressions` and is run first from then on.
+
+mod attempt;
+mod backend;
+mod checks;
+mod connector;
+mod found;
+mod journal;
+mod ledger;
+mod moment;
+mod polls;
+mod process;
+mod system;
+mod transition;
+
+use proptest::test_runner::Config;
+use proptest_state_machine::prop_state_machine;
+
+use system::System;
+
+/// `PROPTEST_CASES` cases, or so many that nobody waits for them.
+fn config() -> Config {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    Config { cases: cases.unwrap_or(60), max_shrink_iters: 2000, ..Config::default() }
+}
+
+prop_state_machine! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_promises_hold_whatever_happens(sequential 1..60 => System);
+}
