@@ -54,7 +54,9 @@ impl ConnectorError {
     }
 
     /// A failure before anything reached the backend (connection refused, name
-    /// not found), so that even a create may be tried again. UNAVAILABLE.
+    /// not found), so that even a create may be tried again. A create that was
+    /// sent under an idempotency key which the backend honours may say this of
+    /// a lost reply too. UNAVAILABLE.
     pub fn unreached(message: impl Into<String>) -> Self {
         Self { sent: false, ..Self::transient(message) }
     }

@@ -1,7 +1,5 @@
 //! DeleteTask: an intent that the task's actor keeps until it is confirmed.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -9,10 +7,6 @@ use super::{
     TaskError, TaskQuery, Tasks, desk::Deletion, entry::TaskEntry, history::Event, task::TaskMsg,
 };
 use crate::connector::ConnectorError;
-
-/// How long a Delete that goes on is an error for callers: beyond, each error
-/// is one of the ten failed rounds that fail a whole workflow.
-const PATIENCE_OF_CALLERS: Duration = Duration::from_secs(60);
 
 /// How often a task that is just leaving is looked up again.
 const LOOKUPS: usize = 3;
@@ -32,7 +26,8 @@ impl Tasks {
     ///
     /// # Errors
     /// An unknown task type, bytes that are no handle, a backend that refuses
-    /// for good, or, for the first minute, one that has not confirmed yet.
+    /// for good, or, for the first minute of its workflow's, one that has not
+    /// confirmed yet.
     pub async fn delete(&self, query: TaskQuery) -> Result<(), TaskError> {
         for _ in 0..LOOKUPS {
             let entry = self.0.find(&query)?;
@@ -45,7 +40,7 @@ impl Tasks {
                 Some(Answer::Confirmed) => return Ok(()),
                 Some(Answer::Refused(error)) => return Err(refused(&entry, error)),
                 Some(Answer::Left) => {}
-                None => return still_deleting(&entry),
+                None => return self.still_deleting(&entry),
             }
         }
         Err(TaskError::Stopping)
@@ -74,6 +69,27 @@ impl Tasks {
         })
     }
 
+    /// The backend has not confirmed in time; the actor goes on.
+    fn still_deleting(&self, entry: &TaskEntry) -> Result<(), TaskError> {
+        let deletion = entry.desk().deletion.clone();
+        let Deletion::Wanted { since, last, .. } = deletion else {
+            return Ok(());
+        };
+        let cause = last.map_or_else(
+            || "the backend has not answered".to_owned(),
+            |error| error.message().to_owned(),
+        );
+        if self.0.rounds.may_fail(entry, since) {
+            return Err(TaskError::StillDeleting { task_type: entry.category.name.clone(), cause });
+        }
+        warn!(
+            task_id = %entry.id, task_type = entry.category.name,
+            execution = entry.execution_name(), cause,
+            "the job is not deleted yet; the caller is told OK, the delete goes on"
+        );
+        Ok(())
+    }
+
     fn delete_limit(&self, query: &TaskQuery) -> Instant {
         let limit = Instant::now() + self.0.settings.delete_wait;
         query.deadline.map_or(limit, |deadline| limit.min(deadline))
@@ -92,25 +108,4 @@ fn answer(entry: &TaskEntry) -> Option<Answer> {
 
 fn refused(entry: &TaskEntry, error: ConnectorError) -> TaskError {
     TaskError::Connector { operation: "delete", task_type: entry.category.name.clone(), error }
-}
-
-/// The backend has not confirmed in time; the actor goes on.
-fn still_deleting(entry: &TaskEntry) -> Result<(), TaskError> {
-    let deletion = entry.desk().deletion.clone();
-    let Deletion::Wanted { since, last, .. } = deletion else {
-        return Ok(());
-    };
-    let cause = last.map_or_else(
-        || "the backend has not answered".to_owned(),
-        |error| error.message().to_owned(),
-    );
-    if since.elapsed() < PATIENCE_OF_CALLERS {
-        return Err(TaskError::StillDeleting { task_type: entry.category.name.clone(), cause });
-    }
-    warn!(
-        task_id = %entry.id, task_type = entry.category.name,
-        execution = entry.execution_name(), cause,
-        "the job is not deleted yet; the caller is told OK, the delete goes on"
-    );
-    Ok(())
 }

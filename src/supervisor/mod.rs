@@ -39,6 +39,7 @@ mod registry;
 mod report;
 mod results;
 mod room;
+mod rounds;
 mod schedule;
 mod snapshot;
 mod sync_job;

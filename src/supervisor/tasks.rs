@@ -19,6 +19,7 @@ use super::{
     registry::TaskRegistry,
     results::Results,
     room::Room,
+    rounds::Rounds,
     schedule::Patience,
     task::{TaskActor, TaskMsg},
 };
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) index: Index,
     pub(super) faults: Faults,
     pub(super) room: Room,
+    pub(super) rounds: Rounds,
     pub(super) results: Results,
     /// Adopted tasks whose first poll is not over.
     pub(super) adoptions: Arc<Semaphore>,
@@ -71,6 +73,7 @@ impl Tasks {
             connectors,
             metrics,
             room: Room::new(&config.tasks),
+            rounds: Rounds::default(),
             results: Results::new(
                 usize::try_from(config.tasks.max_result_size.as_u64()).unwrap_or(usize::MAX),
             ),

@@ -23,7 +23,7 @@ const VERSION: u32 = 1;
 
 /// The longest handle that is read. The largest message is 4 MiB; a meta is
 /// some hundred bytes.
-const MAX_LEN: usize = 1 << 20;
+pub const MAX_LEN: usize = 1 << 20;
 
 /// What a handle carries, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,9 +9,11 @@ mod tasks_create;
 mod tasks_delete;
 mod tasks_end;
 mod tasks_get;
+mod tasks_handle;
 mod tasks_limits;
 mod tasks_observe;
 mod tasks_orphans;
+mod tasks_rounds;
 mod tasks_sync;
 
 // The same promises against a model of them, whatever happens in which order.

@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 use super::{Running, TaskMsg, TaskState};
 use crate::{
     config::HandleFormat,
-    connector::{Connector, Job, MetaError, Phase, TaskRequest},
+    connector::{Connector, ConnectorError, Job, Phase, TaskRequest},
     supervisor::{
         TaskError,
         call::{self, Outcome},
@@ -16,6 +16,7 @@ use crate::{
         snapshot::Snapshot,
     },
     telemetry::Operation,
+    wire::handle::MAX_LEN,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -58,7 +59,7 @@ impl TaskState {
             return self.plan(pause, || TaskMsg::Start);
         }
         let created = match outcome.into_result("create") {
-            Ok(Ok(job)) => self.bind(job).map_err(|error| self.fault(error.to_string())),
+            Ok(Ok(job)) => self.bind(job),
             Ok(Err(error)) => {
                 self.note_fault(Operation::Create, error.class().as_str(), error.message());
                 Err(TaskError::Connector {
@@ -86,7 +87,13 @@ impl TaskState {
                 // Released first: whoever hears of the failure may try again.
                 self.shared.index.remove(&self.entry);
                 self.entry.change(|desk| desk.creation = Some(Err(error)));
-                self.leave();
+                if self.entry.job().is_some() {
+                    // It is there, and nobody will have a handle of it.
+                    self.entry.change(|desk| desk.deletion.want());
+                    self.delete();
+                } else {
+                    self.leave();
+                }
             }
         }
     }
@@ -103,16 +110,19 @@ impl TaskState {
 
     /// Gives the task its job and its handle, and puts it into the index: true
     /// if the index has a task with an equal (plain) handle already.
-    fn bind(&mut self, job: Arc<dyn Job>) -> Result<bool, MetaError> {
+    fn bind(&mut self, job: Arc<dyn Job>) -> Result<bool, TaskError> {
         let entry = &self.entry;
-        let meta = job.meta()?;
+        entry.set_job(job.clone());
+        let meta = job.meta().map_err(|error| self.fault(error.to_string()))?;
         let handle = match self.shared.settings.handle {
             HandleFormat::Envelope => entry.envelope(meta),
             HandleFormat::Plain => meta,
         };
+        if handle.len() > MAX_LEN {
+            return Err(self.too_long(handle.len()));
+        }
         let key = self.shared.index.key(&entry.category, &handle);
         let links = job.log_links();
-        entry.set_job(job);
         entry.set_handle(key, handle);
         entry.publish(Snapshot::unpolled(Phase::Initializing, links));
         let at = self.shared.world.now();
@@ -121,12 +131,23 @@ impl TaskState {
             task_id = %entry.id, task_type = entry.category.name,
             execution = entry.execution_name(), "created"
         );
-        let same = || Ok::<_, MetaError>(entry.clone());
+        let same = || Ok::<_, TaskError>(entry.clone());
         let (held, inserted) = self.shared.index.by_handle_or(key, same)?;
         if !inserted {
             held.change(|desk| desk.sharers += 1);
         }
         Ok(!inserted)
+    }
+
+    /// A handle that no process would read: propeller keeps it in etcd, where a
+    /// whole workflow has little more.
+    fn too_long(&self, length: usize) -> TaskError {
+        let error = ConnectorError::invalid(format!(
+            "the task takes {length} bytes as resource_meta, and at most {MAX_LEN} are possible; \
+             pass its largest inputs by reference"
+        ));
+        let task_type = self.entry.category.name.clone();
+        TaskError::Connector { operation: "create", task_type, error }
     }
 
     fn fault(&self, cause: String) -> TaskError {

@@ -132,6 +132,10 @@ impl Run {
         self.report.lock().expect("nobody panics while it writes")
     }
 
+    fn take_report(&self) -> Report {
+        std::mem::take(&mut *self.report())
+    }
+
     fn lose(&self, reason: &str) {
         self.report().lost.push(format!("{}: {reason}", self.workflow.name));
     }
@@ -209,8 +213,7 @@ impl<S: Service> Propeller<S> {
         // An abort wakes nodes in no order, and a seed has to repeat a run.
         left.sort_unstable();
         self.delete(&run, left).await;
-        let report = std::mem::take(&mut *run.report());
-        report
+        run.take_report()
     }
 
     /// Runs a node to its end: the task that it leaves to be deleted.
@@ -249,7 +252,7 @@ impl<S: Service> Propeller<S> {
     async fn attempt(&self, run: &Run, node: usize, attempt: u32) -> End {
         let Workflow { name, task_type, timeout: limit, .. } = &*run.workflow;
         let prefix = format!("s3://flyte/{name}/n{node}/{attempt}");
-        let create = || requests::create(task_type, &prefix, attempt);
+        let create = || requests::create_in(name, task_type, &prefix, attempt);
         let mut handle = self.call(self.service.create(create())).await;
         if node.is_multiple_of(2) && handle.is_ok() {
             // It could not persist what it was told, and asks again.

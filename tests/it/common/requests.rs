@@ -23,6 +23,16 @@ pub fn template(task_type: &str) -> TaskTemplate {
 
 /// The Create of an execution attempt of node `n0`.
 pub fn create(task_type: &str, output_prefix: &str, attempt: u32) -> CreateTaskRequest {
+    create_in("f1", task_type, output_prefix, attempt)
+}
+
+/// The same, in a workflow's execution of this name.
+pub fn create_in(
+    execution: &str,
+    task_type: &str,
+    output_prefix: &str,
+    attempt: u32,
+) -> CreateTaskRequest {
     CreateTaskRequest {
         template: Some(template(task_type)),
         output_prefix: output_prefix.to_owned(),
@@ -33,7 +43,7 @@ pub fn create(task_type: &str, output_prefix: &str, attempt: u32) -> CreateTaskR
                     execution_id: Some(WorkflowExecutionIdentifier {
                         project: "flytesnacks".to_owned(),
                         domain: "development".to_owned(),
-                        name: "f1".to_owned(),
+                        name: execution.to_owned(),
                         ..WorkflowExecutionIdentifier::default()
                     }),
                 }),
