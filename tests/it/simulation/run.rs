@@ -147,18 +147,14 @@ async fn ask(scene: &Scene) -> Report {
 }
 
 /// A workflow whose jobs end, or one that its user aborts; some have timeouts.
-///
-/// Deletes come once in a workflow's life, or nearly: each time that they fail
-/// for the first minute costs five of its ten rounds.
 fn workflow(rng: &mut StdRng, number: usize) -> Workflow {
     let endless = rng.random_bool(0.5);
-    let timeout = !endless && rng.random_bool(0.4);
     Workflow {
         name: format!("{}{number}", if endless { ENDLESS } else { "w" }),
-        nodes: if timeout { 1 } else { rng.random_range(1..5) },
+        nodes: rng.random_range(1..5),
         task_type: "job",
         abort_after: endless.then(|| MINUTE * rng.random_range(1..20)),
-        timeout: timeout.then(|| MINUTE * rng.random_range(13..18)),
+        timeout: rng.random_bool(0.3).then(|| MINUTE * rng.random_range(5..15)),
     }
 }
 
