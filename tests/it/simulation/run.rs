@@ -21,7 +21,7 @@ use super::{
 use crate::{
     common::propeller::{Propeller, Report, Rules, Workflow},
     model::{
-        backend::Backend,
+        backend::{Backend, Operation},
         connector::{JobConnector, job_number},
     },
 };
@@ -34,6 +34,12 @@ const BAD_WEATHER: Duration = Duration::from_secs(25 * 60);
 /// How long it takes until nothing is left of it: polls and deletes back off
 /// up to two minutes, orphans get five.
 const AFTERMATH: Duration = Duration::from_secs(12 * 60);
+
+/// After this time an orphan is being deleted, if it can be.
+const ORPHANED: Duration = Duration::from_secs(6 * 60);
+
+/// The longest pause between two tries of a delete, and the longest try.
+const DELETE_PAUSE: Duration = Duration::from_secs(75 + 30);
 
 /// The longest that a job runs.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
@@ -207,16 +213,21 @@ impl Scene {
         }
     }
 
-    /// The process has ended. Intents, creates under way and orphans live in
-    /// its memory: jobs that run without anybody who holds their handle are
-    /// what its end takes with it, until there is a journal.
+    /// The process has ended. Deletes under way, creates under way and orphans
+    /// live in its memory: of the jobs that run without anybody who holds their
+    /// handle, the young ones and those that are being deleted are what its end
+    /// takes with it, until there is a journal.
     fn take(&self) {
+        let now = self.clock.moment();
         let held: BTreeSet<_> =
             self.propeller.held().iter().filter_map(|handle| job_number(handle)).collect();
-        let jobs = self.backend.jobs();
-        let running = jobs.iter().enumerate().filter(|(_, job)| job.is_live());
-        self.taken
-            .borrow_mut()
-            .extend(running.map(|(number, _)| number).filter(|number| !held.contains(number)));
+        let undeletable = self.backend.fault(Operation::Delete).is_some();
+        for (number, job) in self.backend.jobs().iter().enumerate() {
+            let young = now < job.started + ORPHANED;
+            let tried = job.deletes.last().is_some_and(|call| now < call.at + DELETE_PAUSE);
+            if job.is_live() && !held.contains(&number) && (young || undeletable || tried) {
+                self.taken.borrow_mut().insert(number);
+            }
+        }
     }
 }
