@@ -7,6 +7,7 @@
 
 mod load;
 mod server;
+mod upstream;
 mod validate;
 
 use std::{
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 pub use load::{ConfigError, Flags};
 pub use server::Server;
+pub use upstream::Upstream;
 
 /// All settings of the service.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -39,6 +41,9 @@ pub struct Config {
     pub sensor: Sensor,
     /// The webhook connector.
     pub webhook: Webhook,
+    /// Connector services that tasks are forwarded to, in the order in which
+    /// they are asked whether a task is theirs.
+    pub upstream: Vec<Upstream>,
 }
 
 /// `[metrics]`: the Prometheus endpoint.

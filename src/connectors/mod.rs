@@ -1,6 +1,7 @@
 //! The connectors that are built in.
 
 pub mod sensor;
+pub mod upstream;
 pub mod webhook;
 
 use crate::{

@@ -1,0 +1,3 @@
+//! Connector services that tasks are forwarded to.
+
+mod member;
