@@ -91,6 +91,7 @@ impl Server {
         at_most("server.workers", self.workers, 1024)?;
         between("server.max_connections", self.max_connections, 1, 1_000_000)?;
         duration("server.first_byte_timeout", self.first_byte_timeout, milli)?;
+        duration("server.body_timeout", self.body_timeout, milli)?;
         if !self.max_connection_age.is_zero() {
             duration("server.max_connection_age", self.max_connection_age, second)?;
         }

@@ -38,7 +38,7 @@ fn the_example_file_names_every_setting_with_its_default() {
     for (section, keys) in [
         (
             "server",
-            "host port workers max_connections first_byte_timeout max_connection_age \
+            "host port workers max_connections first_byte_timeout body_timeout max_connection_age \
              keepalive_interval keepalive_timeout max_concurrent_streams max_in_flight \
              max_message_size max_header_size max_pending_resets max_error_resets drain_grace \
              drain_timeout",
