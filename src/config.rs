@@ -7,7 +7,9 @@
 
 mod address;
 mod load;
+mod log;
 mod server;
+mod traces;
 mod upstream;
 mod validate;
 
@@ -22,7 +24,9 @@ use serde::Deserialize;
 
 pub use address::{Address, AddressError};
 pub use load::{ConfigError, Flags};
+pub use log::{Log, LogFormat};
 pub use server::Server;
+pub use traces::{TraceProtocol, Traces};
 pub use upstream::Upstream;
 
 /// All settings of the service.
@@ -33,6 +37,10 @@ pub struct Config {
     pub server: Server,
     /// The Prometheus endpoint.
     pub metrics: Metrics,
+    /// OpenTelemetry's traces.
+    pub traces: Traces,
+    /// The log.
+    pub log: Log,
     /// The look inside.
     pub admin: Admin,
     /// What a task's actor guarantees.

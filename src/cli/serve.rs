@@ -16,7 +16,7 @@ use crate::{
     connector::{ConnectorRegistry, RegistryError},
     server::Service,
     supervisor::World,
-    telemetry::logs,
+    telemetry::{Traces, logs},
 };
 
 /// What pyflyte calls the service; both mean the same.
@@ -85,12 +85,14 @@ pub(super) fn run(
         print_line(&"the configuration is valid");
         return Ok(ExitCode::SUCCESS);
     }
-    logs::init()?;
     let stop_after = args.timeout.map(Duration::from_secs);
     let runtime = runtime(config.server.workers)?;
     runtime.block_on(async {
         let connectors = Arc::new(connectors);
-        let service = Service::bind(config, connectors.clone(), World::real())?;
+        let world = World::real();
+        let traces = Traces::start(&config.traces, world.trace_ids())?;
+        logs::init(config.log.format, &traces)?;
+        let service = Service::bind(config, connectors.clone(), world)?.with_traces(traces);
         print_line(&table::connectors(&connectors.agents()));
         info!(
             grpc = %service.grpc_address()?, prometheus = %service.metrics_address()?,

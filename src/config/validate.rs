@@ -3,8 +3,9 @@
 use std::{fmt::Debug, time::Duration};
 
 use tokio::sync::Semaphore;
+use url::Url;
 
-use super::{Config, ConfigError, Server};
+use super::{Config, ConfigError, Server, Traces};
 
 /// Far above what propeller takes (4 MiB), and below what gRPC's length can say.
 const LARGEST_MESSAGE: u64 = 1 << 30;
@@ -23,6 +24,7 @@ impl Config {
         self.check_ports()?;
 
         self.validate_admin()?;
+        self.traces.validate()?;
 
         let tasks = &self.tasks;
         between("tasks.max_tasks", tasks.max_tasks, 1, usize::MAX)?;
@@ -81,6 +83,29 @@ impl Config {
             value: port.to_string(),
             allowed: "it is server.port too; give each a port of its own".into(),
         })
+    }
+}
+
+impl Traces {
+    fn validate(&self) -> Result<(), ConfigError> {
+        if let Some(endpoint) = &self.endpoint {
+            let url = Url::parse(endpoint).ok();
+            if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+                return Err(ConfigError::Value {
+                    key: "traces.endpoint",
+                    value: format!("{endpoint:?}"),
+                    allowed: "it is the URL of a collector, such as \"http://localhost:4317\""
+                        .into(),
+                });
+            }
+        }
+        if let Some(ratio) = self.sample_ratio {
+            between("traces.sample_ratio", ratio, 0.0, 1.0)?;
+        }
+        if let Some(timeout) = self.timeout {
+            duration("traces.timeout", timeout, Duration::from_millis(1))?;
+        }
+        duration("traces.stop_timeout", self.stop_timeout, Duration::ZERO)
     }
 }
 

@@ -20,6 +20,7 @@ use super::{
     arrival::Arriving,
     deadline::Deadline,
     panic,
+    rpc::{Observe, Observer},
 };
 use crate::config;
 
@@ -57,6 +58,7 @@ pub(super) struct Protocol {
     http2: http2::Builder<TokioExecutor>,
     routes: Routes,
     admission: Arc<Admission>,
+    observer: Observer,
 }
 
 impl Protocol {
@@ -64,6 +66,7 @@ impl Protocol {
         settings: &config::Server,
         routes: Routes,
         admission: Arc<Admission>,
+        observer: Observer,
     ) -> Self {
         let header = u32::try_from(settings.max_header_size.as_u64()).unwrap_or(u32::MAX);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
@@ -81,6 +84,7 @@ impl Protocol {
             http2,
             routes,
             admission,
+            observer,
         }
     }
 
@@ -111,6 +115,7 @@ impl Protocol {
             admission: self.admission.clone(),
             activity,
         });
+        let handler = Observe { inner: handler, observer: self.observer.clone() };
         let body_timeout = self.body_timeout;
         let service = service_fn(move |request: Request<Incoming>| {
             handler.clone().oneshot(with_limit(request, body_timeout))

@@ -17,6 +17,7 @@ mod metadata;
 mod meter;
 mod metrics;
 mod panic;
+mod rpc;
 mod service;
 mod synchronous;
 

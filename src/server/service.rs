@@ -30,6 +30,7 @@ use super::{
     listener::BindError,
     metadata::MetadataHandlers,
     metrics,
+    rpc::Observer,
     synchronous::SyncHandlers,
 };
 use crate::{
@@ -37,7 +38,7 @@ use crate::{
     connector::ConnectorRegistry,
     connectors::upstream::{UpstreamError, Upstreams},
     supervisor::{Tasks, World},
-    telemetry::Metrics,
+    telemetry::{Metrics, Traces},
     wire::{
         FILE_DESCRIPTOR_SET,
         flyteidl::service::{
@@ -53,6 +54,7 @@ pub struct Service {
     config: Config,
     connectors: Arc<ConnectorRegistry>,
     world: World,
+    traces: Traces,
     grpc: TcpListener,
     prometheus: TcpListener,
     admin: Option<TcpListener>,
@@ -100,7 +102,15 @@ impl Service {
             config,
             connectors,
             world,
+            traces: Traces::off(),
         })
+    }
+
+    /// Has its requests and tasks traced; the end of the drain sends what is
+    /// left of the spans.
+    #[must_use]
+    pub fn with_traces(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// The address of the gRPC services.
@@ -126,8 +136,8 @@ impl Service {
     /// # Errors
     /// If the service cannot start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { config, connectors, world, grpc, prometheus, admin } = self;
-        let core = Core::start(config, connectors, world).await?;
+        let Self { config, connectors, world, traces, grpc, prometheus, admin } = self;
+        let core = Core::start(config, connectors, world, traces).await?;
         let _endpoint = MetricsEndpoint::start(prometheus, core.metrics.clone());
         let _admin = admin.map(|listener| AdminServer::start(listener, &core.tasks));
         core.serve(grpc, shutdown).await
@@ -145,7 +155,8 @@ impl Service {
         world: World,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        Core::start(config, connectors, world).await?.serve(incoming, shutdown).await
+        let core = Core::start(config, connectors, world, Traces::off()).await?;
+        core.serve(incoming, shutdown).await
     }
 }
 
@@ -155,6 +166,7 @@ struct Core {
     connectors: Arc<ConnectorRegistry>,
     world: World,
     metrics: Arc<Metrics>,
+    traces: Traces,
     tasks: Tasks,
     upstreams: Upstreams,
 }
@@ -164,12 +176,22 @@ impl Core {
         config: Config,
         connectors: Arc<ConnectorRegistry>,
         world: World,
+        traces: Traces,
     ) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new()?);
-        let tasks = Tasks::start(&config, connectors.clone(), metrics.clone(), world.clone());
+        if let Some(spans) = traces.metrics() {
+            metrics.add_spans(spans)?;
+        }
+        let tasks = Tasks::start_traced(
+            &config,
+            connectors.clone(),
+            metrics.clone(),
+            world.clone(),
+            traces.clone(),
+        );
         let tasks = tasks.await?;
         let upstreams = Upstreams::start(&config, &connectors)?;
-        Ok(Self { config, connectors, world, metrics, tasks, upstreams })
+        Ok(Self { config, connectors, world, metrics, traces, tasks, upstreams })
     }
 
     async fn serve(
@@ -177,15 +199,16 @@ impl Core {
         incoming: impl Incoming,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, connectors, world, metrics, tasks, upstreams } = self;
+        let Self { config, connectors, world, metrics, traces, tasks, upstreams } = self;
         let settings = &config.server;
         let health = Reporter::not_serving().await;
         let routes = routes(&config, &tasks, connectors)?.add_service(health.service());
         let admission = Admission::new(settings.max_in_flight, metrics.clone());
+        let observer = Observer { metrics: metrics.clone(), traces: traces.clone() };
         let mut connections = Connections::new(
             settings.max_connections,
             settings.max_connection_age,
-            Protocol::new(settings, routes.prepare(), admission.clone()),
+            Protocol::new(settings, routes.prepare(), admission.clone(), observer),
             metrics,
             world.randomness,
         );
@@ -219,6 +242,7 @@ impl Core {
         // Deletes went on meanwhile; now no request can open another one.
         tasks.drain(deadline).await;
         tasks.stop();
+        traces.stop().await;
         Ok(())
     }
 }

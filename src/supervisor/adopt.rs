@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::info;
 
 use super::{
     TaskError, TaskQuery,
     entry::{NewEntry, TaskEntry},
     history::Event,
     index::TaskKey,
+    line::line,
     snapshot::Snapshot,
     tasks::Shared,
+    trace::in_whole_millis,
 };
 use crate::{
     connector::{self, Connector, ConnectorError, Job, MetaError, Phase, Route},
@@ -106,10 +107,13 @@ impl Shared {
     ) -> Result<Arc<TaskEntry>, TaskError> {
         let snapshot = found.snapshot();
         let handle = found.handle;
+        let known = self.trace_of(handle.as_ref());
+        let is_new = known.is_none();
         let category = &query.category;
+        let now = || in_whole_millis(self.world.now());
         let entry = Arc::new(TaskEntry::new(NewEntry {
             id: handle.as_ref().map_or_else(|| self.world.task_id(), |handle| handle.task_id),
-            created: handle.as_ref().map_or_else(|| self.world.now(), |handle| handle.created),
+            created: handle.as_ref().map_or_else(now, |handle| handle.created),
             deadline: handle.as_ref().and_then(|handle| handle.deadline),
             create_key: handle.as_ref().and_then(|handle| handle.create_key),
             generation: 0,
@@ -120,6 +124,8 @@ impl Shared {
             category: category.clone(),
             connector: found.connector,
             snapshot,
+            trace: known.unwrap_or_else(|| self.new_trace()),
+            output_prefix: self.told_prefix(&query.output_prefix),
         }));
         entry.desk().adoption = permit;
         if let Some(job) = found.job {
@@ -130,10 +136,14 @@ impl Shared {
         entry.desk().creation = Some(Ok(()));
         entry.desk().history.record(self.world.now(), Event::Adopted);
         entry.metrics.adopted();
-        info!(
-            task_id = %entry.id, task_type = entry.category.name,
-            execution = entry.execution_name(), "taken over from its handle"
-        );
+        line!(info, entry, "taken over from its handle");
+        if is_new {
+            self.tell_root(&entry);
+        }
+        let snapshot = entry.snapshot();
+        if snapshot.phase.is_terminal() {
+            self.tell_end(&entry, snapshot.phase, &snapshot.resource.message);
+        }
         self.spawn(&entry)?;
         Ok(entry)
     }

@@ -3,8 +3,10 @@
 
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
 
-use futures::FutureExt;
+use futures::{FutureExt as _, future::Either};
+use opentelemetry::{Context, trace::FutureExt as _};
 use tokio::task::AbortHandle;
+use tracing::{Instrument, Span};
 
 use crate::connector::ConnectorError;
 
@@ -50,14 +52,34 @@ impl Drop for Call {
     }
 }
 
+/// What a call runs in.
+#[derive(Debug)]
+pub(super) struct Scope {
+    /// The trace that it belongs to, if there is one.
+    pub(super) context: Option<Context>,
+    /// The span that names the task in lines of the log.
+    pub(super) span: Span,
+}
+
+impl Scope {
+    fn around<F: Future>(self, call: F) -> impl Future<Output = F::Output> {
+        let call = call.instrument(self.span);
+        match self.context {
+            Some(context) => Either::Left(call.with_context(context)),
+            None => Either::Right(call),
+        }
+    }
+}
+
 /// Starts a call that hands its outcome to `deliver`.
 pub(super) fn start<T: Send + 'static>(
     limit: Duration,
+    scope: Scope,
     call: impl Future<Output = Result<T, ConnectorError>> + Send + 'static,
     deliver: impl FnOnce(Outcome<T>) + Send + 'static,
 ) -> Call {
     let task = tokio::spawn(async move {
-        let caught = AssertUnwindSafe(call).catch_unwind();
+        let caught = AssertUnwindSafe(scope.around(call)).catch_unwind();
         deliver(match tokio::time::timeout(limit, caught).await {
             Ok(Ok(result)) => Outcome::Returned(result),
             Ok(Err(panic)) => Outcome::Panicked(message(panic.as_ref())),

@@ -17,6 +17,7 @@ use super::{
     sync_job::SyncJob,
     task::TaskMsg,
     tasks::Shared,
+    trace::in_whole_millis,
 };
 use crate::{
     connector::{Connector, IdempotencyKey, Phase, TaskCategory, TaskRequest},
@@ -74,6 +75,7 @@ impl Tasks {
             Some(keys) => shared.index.by_create_or(keys.create, begin)?,
             None => begin(0)?,
         };
+        shared.tell_request(&entry);
         // From here on a caller that leaves, leaves an orphan.
         let caller = Caller(&entry);
         let limit = Instant::now() + shared.settings.create_limit + MARGIN;
@@ -117,6 +119,7 @@ impl Shared {
         let request = Arc::new(request);
         let entry = Arc::new(self.new_entry(category, connector, keys, generation, &request));
         entry.count_phase(Phase::Initializing);
+        self.tell_root(&entry);
         if let Connector::Sync(connector) = &entry.connector {
             self.bind_sync(&entry, SyncJob { connector: connector.clone(), request });
         } else {
@@ -155,6 +158,8 @@ impl Shared {
         let mut desk = entry.desk();
         desk.history.record(self.world.now(), Event::Created);
         desk.creation = Some(Ok(()));
+        drop(desk);
+        self.tell_create(entry, None);
     }
 
     pub(super) fn new_entry(
@@ -165,7 +170,7 @@ impl Shared {
         generation: u32,
         request: &TaskRequest,
     ) -> TaskEntry {
-        let created = self.world.now();
+        let created = in_whole_millis(self.world.now());
         let gate = self.gate(&connector);
         let metadata = request.metadata.as_ref();
         let id = metadata.and_then(|metadata| metadata.task_execution_id.as_ref());
@@ -182,6 +187,8 @@ impl Shared {
             node_key: keys.map(|keys| keys.node),
             gate,
             snapshot: Snapshot::unpolled(Phase::Initializing, Vec::new()),
+            trace: self.new_trace(),
+            output_prefix: self.told_prefix(&request.output_prefix),
         })
     }
 

@@ -1,10 +1,10 @@
 //! DeleteTask: an intent that the task's actor keeps until it is confirmed.
 
 use tokio::time::Instant;
-use tracing::warn;
 
 use super::{
-    TaskError, TaskQuery, Tasks, desk::Deletion, entry::TaskEntry, history::Event, task::TaskMsg,
+    TaskError, TaskQuery, Tasks, desk::Deletion, entry::TaskEntry, history::Event, line::line,
+    task::TaskMsg,
 };
 use crate::connector::ConnectorError;
 
@@ -32,6 +32,7 @@ impl Tasks {
         for _ in 0..LOOKUPS {
             let entry = self.0.find(&query).await?;
             entry.touch();
+            self.0.tell_request(&entry);
             if !self.want_delete(&entry) {
                 return Ok(());
             }
@@ -82,9 +83,10 @@ impl Tasks {
         if self.0.rounds.may_fail(entry, since) {
             return Err(TaskError::StillDeleting { task_type: entry.category.name.clone(), cause });
         }
-        warn!(
-            task_id = %entry.id, task_type = entry.category.name,
-            execution = entry.execution_name(), cause,
+        line!(
+            warn,
+            entry,
+            cause,
             "the job is not deleted yet; the caller is told OK, the delete goes on"
         );
         Ok(())

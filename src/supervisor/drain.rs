@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tracing::info;
 
-use super::{Tasks, entry::TaskEntry};
+use super::{Tasks, entry::TaskEntry, line::line};
 
 /// How often it is looked whether everything is done.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -26,11 +26,7 @@ impl Tasks {
             open.retain(is_open);
         }
         for entry in open {
-            warn!(
-                task_id = %entry.id, task_type = entry.category.name,
-                execution = entry.execution_name(),
-                "the service stops before the job's create or delete is finished"
-            );
+            line!(warn, entry, "the service stops before the job's create or delete is finished");
         }
     }
 }

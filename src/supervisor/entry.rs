@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     connector::{Connector, ConnectorError, Job, Phase, TaskCategory},
-    telemetry::TaskMetrics,
+    telemetry::{TaskMetrics, TaskTrace},
     wire::handle::{ExecutionId, Handle},
 };
 
@@ -44,6 +44,9 @@ pub(super) struct TaskEntry {
     pub(super) generation: u32,
     pub(super) node_key: Option<NodeKey>,
     pub(super) metrics: Arc<TaskMetrics>,
+    pub(super) trace: TaskTrace,
+    /// The folder for outputs, for spans; none if there are no traces.
+    pub(super) output_prefix: Option<Box<str>>,
     /// Which of the connector's polls it takes its turns with.
     pub(super) flow: Arc<Flow>,
     pub(super) gate: Arc<Gate>,
@@ -80,6 +83,8 @@ pub(super) struct NewEntry {
     pub(super) metrics: Arc<TaskMetrics>,
     pub(super) gate: Arc<Gate>,
     pub(super) snapshot: Snapshot,
+    pub(super) trace: TaskTrace,
+    pub(super) output_prefix: Option<Box<str>>,
 }
 
 impl TaskEntry {
@@ -100,6 +105,8 @@ impl TaskEntry {
             generation: new.generation,
             node_key: new.node_key,
             metrics: new.metrics,
+            trace: new.trace,
+            output_prefix: new.output_prefix,
             flow: Arc::new(flow),
             gate: new.gate,
             born: Instant::now(),
@@ -306,11 +313,6 @@ impl TaskEntry {
         Duration::from_millis(self.age_ms())
     }
 
-    /// The name of the execution, for log lines.
-    pub(super) fn execution_name(&self) -> &str {
-        self.execution.as_ref().map_or("", |execution| &execution.name)
-    }
-
     /// The envelope around a connector's meta.
     pub(super) fn envelope(&self, meta: Bytes) -> Bytes {
         Handle {
@@ -320,7 +322,7 @@ impl TaskEntry {
             execution: self.execution.clone(),
             create_key: self.create_key,
             connector: self.connector.name().to_owned(),
-            trace_context: Bytes::new(),
+            trace_context: self.trace.encode(),
             meta,
             sync: self.is_sync(),
         }

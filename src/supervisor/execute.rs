@@ -62,6 +62,7 @@ impl Tasks {
             Some(keys) => shared.index.by_execute_or(keys.create, run)?,
             None => run()?,
         };
+        shared.tell_request(&entry);
         let limit = Instant::now() + shared.settings.do_limit + MARGIN;
         let ended = entry.wait_for(limit, |entry| {
             Some(entry.snapshot()).filter(|snapshot| snapshot.phase.is_terminal())
@@ -100,6 +101,7 @@ impl Shared {
         let wrapped = Connector::Sync(connector.clone());
         let entry = Arc::new(self.new_entry(category, wrapped, keys, 0, &request));
         entry.count_phase(Phase::Initializing);
+        self.tell_root(&entry);
         entry.set_job(Arc::new(SyncJob { connector, request }));
         self.spawn(&entry)?;
         Ok(entry)

@@ -36,6 +36,7 @@ impl Tasks {
             Lookup::Later(resource) => return Ok(*resource),
         };
         entry.touch();
+        self.0.tell_request(&entry);
         let mut snapshot = entry.snapshot();
         if entry.is_released() {
             snapshot = self.look_again(&entry, snapshot.number, &query).await;

@@ -87,6 +87,11 @@ impl History {
         self.polls.push_back(sample);
     }
 
+    /// The remembered events, oldest first, each with when it last happened.
+    pub(super) fn events(&self) -> impl Iterator<Item = &(SystemTime, Event)> {
+        self.events.iter()
+    }
+
     /// The remembered polls, oldest first.
     pub(super) fn polls(&self) -> impl Iterator<Item = &PollSample> {
         self.polls.iter()

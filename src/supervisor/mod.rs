@@ -12,6 +12,7 @@
 //! - `gate`: the polls of a connector take turns; `room`: new tasks wait for
 //!   some; `results`: those of sync tasks are kept for a repeat.
 //! - `schedule`, `budget`, `history`: pure parts of a task's state.
+//! - `trace`, `line`: what is told of a task in its trace and in the log.
 //! - `call`: calls of a connector as child tasks, bounded in time.
 //! - `inspect`, `report`, `faults`: what is told to who looks inside.
 //! - `world`: wall clock and randomness, handed in.
@@ -33,6 +34,7 @@ mod history;
 mod index;
 mod inspect;
 mod keys;
+mod line;
 mod observe;
 mod oldest;
 mod registry;
@@ -46,6 +48,7 @@ mod snapshot;
 mod sync_job;
 mod task;
 mod tasks;
+mod trace;
 mod world;
 
 pub use error::TaskError;
@@ -55,4 +58,4 @@ pub use inspect::{ConnectorOverview, Overview, TaskFilter};
 pub use report::{DeletionState, TaskReport};
 pub use tasks::Tasks;
 pub(crate) use world::whole_millis;
-pub use world::{Clock, Randomness, SystemClock, World};
+pub use world::{Clock, Randomness, SystemClock, TraceIds, World};

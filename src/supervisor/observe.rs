@@ -42,6 +42,7 @@ impl Tasks {
     pub async fn logs(&self, query: TaskQuery, what: LogQuery) -> Result<LogStream, TaskError> {
         let entry = self.0.find(&query).await?;
         entry.touch();
+        self.0.tell_request(&entry);
         let asked = what.clone();
         let read = self.read(&entry, "get_logs", |reply| TaskMsg::Logs(asked, reply));
         if let Some(stream) = read.await? {
@@ -63,6 +64,7 @@ impl Tasks {
     ) -> Result<Vec<ExecutionMetricResult>, TaskError> {
         let entry = self.0.find(&query).await?;
         entry.touch();
+        self.0.tell_request(&entry);
         let asked = what.clone();
         let read = self.read(&entry, "get_metrics", |reply| TaskMsg::Metrics(asked, reply));
         if let Some(results) = read.await? {

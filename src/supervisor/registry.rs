@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
-use tracing::{error, warn};
 
-use super::{TaskError, entry::TaskEntry, history::Event, task::ConnectorPanic, tasks::Shared};
+use super::{
+    TaskError, entry::TaskEntry, history::Event, line::line, task::ConnectorPanic, tasks::Shared,
+};
 use crate::connector::{ConnectorError, Phase};
 
 /// Restarts a task's actor when it stops of a panic, from what the entry keeps.
@@ -39,7 +40,7 @@ impl Actor for TaskRegistry {
         match message {
             RegistryMsg::Restart(entry) => {
                 if let Err(error) = shared.spawn(&entry) {
-                    error!(task_id = %entry.id, %error, "cannot restart the task");
+                    line!(error, entry, %error, "cannot restart the task");
                 }
             }
         }
@@ -89,10 +90,7 @@ impl From<ActorProcessingErr> for Exit {
 fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry>, exit: &Exit) {
     let at = shared.world.now();
     entry.metrics.restarted(exit.label);
-    warn!(
-        task_id = %entry.id, task_type = entry.category.name, label = exit.label,
-        cause = exit.cause, "the task's actor stopped"
-    );
+    line!(warn, entry, label = exit.label, cause = exit.cause, "the task's actor stopped");
     if entry.job().is_none() && !entry.snapshot().phase.is_terminal() {
         // Released first: whoever hears of the failure may try again.
         shared.index.remove(&entry);
@@ -111,7 +109,7 @@ fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry
     let pause = pause.unwrap_or_else(|| {
         // The budget is spent: one more start, to delete the job.
         let cause = format!("restarted too often, the last time because {}", exit.cause);
-        entry.end(at, Phase::RetryableFailed, ConnectorError::permanent(cause));
+        shared.end(&entry, Phase::RetryableFailed, ConnectorError::permanent(cause));
         Duration::ZERO
     });
     myself.send_after(pause, move || RegistryMsg::Restart(entry));

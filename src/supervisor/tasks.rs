@@ -26,7 +26,7 @@ use super::{
 use crate::{
     config,
     connector::{Connector, ConnectorRegistry, PollPolicy},
-    telemetry::Metrics,
+    telemetry::{Metrics, Traces},
 };
 
 /// All tasks of a service: what handlers ask for Creates, Gets and Deletes.
@@ -43,6 +43,7 @@ pub(super) struct Shared {
     pub(super) connectors: Arc<ConnectorRegistry>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) world: World,
+    pub(super) traces: Traces,
     pub(super) index: Index,
     pub(super) faults: Faults,
     pub(super) room: Room,
@@ -65,6 +66,20 @@ impl Tasks {
         metrics: Arc<Metrics>,
         world: World,
     ) -> Result<Self, SpawnErr> {
+        Self::start_traced(config, connectors, metrics, world, Traces::off()).await
+    }
+
+    /// As [`Tasks::start`], with a trace for each task.
+    ///
+    /// # Errors
+    /// If the actor cannot be spawned.
+    pub async fn start_traced(
+        config: &config::Config,
+        connectors: Arc<ConnectorRegistry>,
+        metrics: Arc<Metrics>,
+        world: World,
+        traces: Traces,
+    ) -> Result<Self, SpawnErr> {
         let shared = Arc::new(Shared {
             settings: config.tasks.clone(),
             polling: PollPolicy::from(&config.polling),
@@ -81,6 +96,7 @@ impl Tasks {
             gates: DashMap::new(),
             index: Index::new(world.randomness.bytes()),
             world,
+            traces,
             faults: Faults::default(),
             registry: OnceLock::new(),
         });

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry_sdk::trace::IdGenerator;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use uuid::Uuid;
 
@@ -57,6 +59,21 @@ impl Randomness {
     }
 }
 
+/// The ids of traces and spans, from the randomness of a world. Task ids would
+/// not do: the time in them decides what a ratio samples.
+#[derive(Debug, Clone)]
+pub struct TraceIds(Arc<Randomness>);
+
+impl IdGenerator for TraceIds {
+    fn new_trace_id(&self) -> TraceId {
+        TraceId::from_bytes(self.0.bytes())
+    }
+
+    fn new_span_id(&self) -> SpanId {
+        SpanId::from_bytes(self.0.bytes())
+    }
+}
+
 /// A pause in whole milliseconds, as timers have them. What becomes of a
 /// fraction depends on when the process started, so no seed would repeat it.
 pub(crate) fn whole_millis(pause: Duration) -> Duration {
@@ -79,6 +96,11 @@ impl World {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(Randomness(Mutex::new(rand::make_rng()))),
         }
+    }
+
+    /// Where ids of traces and spans come from.
+    pub fn trace_ids(&self) -> TraceIds {
+        TraceIds(self.randomness.clone())
     }
 
     /// The time of day.

@@ -2,31 +2,92 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Metadata, level_filters::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, filter::filter_fn, fmt, fmt::format::JsonFields,
+    layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+use super::{Traces, json::JsonLine};
+use crate::config::LogFormat;
 
 /// What is logged when `RUST_LOG` says nothing: ractor opens a span for every
 /// actor, and the HTTP libraries speak of every frame.
 const DEFAULT_FILTER: &str = "info,ractor=warn,h2=warn,hyper=warn,tower=warn";
 
-/// Starts logging, by `RUST_LOG` if it is set. Called once, by the binary.
+/// Crates whose own spans say nothing of a task. Ours are sent without
+/// `tracing`, and those of the libraries are of the exporter too.
+const WITHOUT_SPANS: [&str; 13] = [
+    env!("CARGO_CRATE_NAME"),
+    "h2",
+    "hyper",
+    "hyper_util",
+    "mio",
+    "opentelemetry",
+    "opentelemetry_sdk",
+    "opentelemetry_otlp",
+    "ractor",
+    "reqwest",
+    "rustls",
+    "tonic",
+    "tower",
+];
+
+/// What of `tracing` is logged, and as what it is written.
+type Lines = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts logging, by `RUST_LOG` if it is set, and makes spans of connectors
+/// part of the traces. Called once, by the binary.
 ///
 /// # Errors
 /// If `RUST_LOG` cannot be parsed, or something else logs already.
-pub fn init() -> anyhow::Result<()> {
+pub fn init(format: LogFormat, traces: &Traces) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => EnvFilter::try_new(&directives)
             .map_err(|error| anyhow::anyhow!("RUST_LOG={directives} is not a filter: {error}"))?,
         _ => EnvFilter::new(DEFAULT_FILTER),
     };
-    let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+    let lines: Lines = match format {
+        LogFormat::Human => fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .with_filter(filter)
+            .boxed(),
+        LogFormat::Json => fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLine)
+            .with_filter(filter)
+            .boxed(),
+    };
+    tracing_subscriber::registry().with(lines).with(connector_spans(traces)).try_init()?;
     // A connector's panic is a line of the log like others.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, message = panic.payload_as_str(), "a panic");
     }));
     Ok(())
+}
+
+/// The layer that makes spans of `tracing` part of the trace of the task that a
+/// connector is called for, where there are traces. Log levels do not touch it.
+pub fn connector_spans<S>(traces: &Traces) -> Option<impl Layer<S> + Send + Sync + use<S>>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
+{
+    let tracer = traces.tracer()?;
+    let layer = tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false);
+    Some(layer.with_filter(filter_fn(is_of_connector)).with_filter(LevelFilter::INFO))
+}
+
+fn is_of_connector(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    let krate = target.split_once("::").map_or(target, |(krate, _)| krate);
+    !WITHOUT_SPANS.contains(&krate)
 }

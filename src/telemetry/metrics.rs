@@ -8,12 +8,15 @@ use std::{
 
 use dashmap::DashMap;
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder, core::Collector,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, core::Collector,
 };
+use tonic::Code;
 
 use super::{
+    SpanMetrics,
     labels::TaskTypes,
+    rpc::{Method, RpcMetrics},
     server::ServerMetrics,
     summary::{Summary, SummaryVec},
 };
@@ -61,6 +64,8 @@ pub struct Metrics {
     polls: IntCounterVec,
     poll_failures: IntCounterVec,
     poll_lateness: Histogram,
+    poll_duration: HistogramVec,
+    task_duration: HistogramVec,
     restarts: IntCounterVec,
     refusals: IntCounterVec,
     adoptions: IntCounterVec,
@@ -68,6 +73,7 @@ pub struct Metrics {
     orphans: IntCounterVec,
     deletes_given_up: IntCounterVec,
     server: ServerMetrics,
+    rpcs: RpcMetrics,
 }
 
 impl Metrics {
@@ -133,6 +139,24 @@ impl Metrics {
                     ]),
                 )?,
             )?,
+            poll_duration: register(
+                &registry,
+                histograms(
+                    "flightdeck_poll_duration_seconds",
+                    "How long a poll took, or the run of a sync task",
+                    &["task_type"],
+                    &[0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
+                )?,
+            )?,
+            task_duration: register(
+                &registry,
+                histograms(
+                    "flightdeck_task_duration_seconds",
+                    "How long a task took from its creation to its terminal phase",
+                    &["task_type", "phase"],
+                    &[0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0],
+                )?,
+            )?,
             restarts: counter(
                 "flightdeck_task_restarts_total",
                 "Restarts of a task's actor, by what stopped it",
@@ -164,6 +188,7 @@ impl Metrics {
                 &["task_type"],
             )?,
             server: ServerMetrics::new(&registry)?,
+            rpcs: RpcMetrics::new(&registry)?,
             registry: registry.clone(),
             types: TaskTypes::default(),
             requests: DashMap::new(),
@@ -218,6 +243,19 @@ impl Metrics {
         self.refusals.with_label_values(&[reason]).inc();
     }
 
+    /// Counts a request by its method and status, and how long it took.
+    pub fn rpc_took(&self, method: Method, code: Code, time: Duration) {
+        self.rpcs.took(method, code, time);
+    }
+
+    /// Adds the counters of spans that are sent.
+    ///
+    /// # Errors
+    /// If they are there already.
+    pub fn add_spans(&self, spans: &SpanMetrics) -> prometheus::Result<()> {
+        spans.register(&self.registry)
+    }
+
     /// The metrics of the gRPC server.
     pub fn server(&self) -> &ServerMetrics {
         &self.server
@@ -230,6 +268,15 @@ pub(super) fn register<C: Collector + Clone + 'static>(
 ) -> prometheus::Result<C> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
+}
+
+fn histograms(
+    name: &str,
+    help: &str,
+    labels: &[&str],
+    buckets: &[f64],
+) -> prometheus::Result<HistogramVec> {
+    HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)
 }
 
 /// `process_*`: memory, CPU time, file descriptors, start; on Linux only.
@@ -311,6 +358,8 @@ pub struct TaskMetrics {
     polls: IntCounter,
     poll_failures: IntCounterVec,
     poll_lateness: Histogram,
+    poll_duration: Histogram,
+    task_duration: HistogramVec,
     restarts: IntCounterVec,
     adoptions: IntCounterVec,
     ended: IntCounterVec,
@@ -326,6 +375,8 @@ impl TaskMetrics {
             polls: metrics.polls.with_label_values(&[label]),
             poll_failures: metrics.poll_failures.clone(),
             poll_lateness: metrics.poll_lateness.clone(),
+            poll_duration: metrics.poll_duration.with_label_values(&[label]),
+            task_duration: metrics.task_duration.clone(),
             restarts: metrics.restarts.clone(),
             adoptions: metrics.adoptions.clone(),
             ended: metrics.ended.clone(),
@@ -337,6 +388,11 @@ impl TaskMetrics {
     /// Counts a poll that began so much later than planned.
     pub fn poll_began(&self, late: Duration) {
         self.poll_lateness.observe(late.as_secs_f64());
+    }
+
+    /// Observes how long a poll took, whatever it found.
+    pub fn poll_took(&self, time: Duration) {
+        self.poll_duration.observe(time.as_secs_f64());
     }
 
     /// Counts a poll that found out the job's state.
@@ -376,6 +432,12 @@ impl TaskMetrics {
     pub fn ended(&self, phase: &str) {
         let labels = [self.label.as_str(), phase];
         self.ended.with_label_values(&labels).inc();
+    }
+
+    /// Observes how long a task took to reach its terminal phase.
+    pub fn task_took(&self, phase: &str, time: Duration) {
+        let labels = [self.label.as_str(), phase];
+        self.task_duration.with_label_values(&labels).observe(time.as_secs_f64());
     }
 
     /// Counts a task in this phase for as long as the gauge lives.

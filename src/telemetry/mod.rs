@@ -1,10 +1,21 @@
-//! What an operator sees of the service: logs and Prometheus metrics.
+//! What an operator sees of the service: logs, Prometheus metrics and
+//! OpenTelemetry's traces.
 
+mod json;
 mod labels;
 pub mod logs;
 mod metrics;
+pub mod names;
+mod rpc;
 mod server;
+mod spans;
 mod summary;
+mod traces;
 
 pub use metrics::{Metrics, Operation, RequestMetrics, TaskGauge, TaskMetrics};
+pub use rpc::Method;
 pub use server::ServerMetrics;
+pub use spans::SpanMetrics;
+pub use traces::{RpcSpan, TaskSpan, TaskTrace, Traces, TracesError, inject_trace};
+
+use rpc::code_name;

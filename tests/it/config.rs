@@ -44,6 +44,8 @@ fn the_example_file_names_every_setting_with_its_default() {
              drain_timeout",
         ),
         ("metrics", "host port"),
+        ("traces", "endpoint protocol sample_ratio failures timeout stop_timeout"),
+        ("log", "format"),
         ("admin", "enabled host port"),
         (
             "tasks",
@@ -122,6 +124,10 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
             "[tasks]\nhandle = \"plain\"\nenforce_timeout = true\n",
             &["tasks.enforce_timeout", "plain"],
         ),
+        ("[traces]\nendpoint = \"localhost:4317\"\n", &["traces.endpoint", "http://localhost"]),
+        ("[traces]\nprotocol = \"zipkin\"\n", &["traces.protocol", "zipkin", "grpc", "http"]),
+        ("[traces]\nsample_ratio = 2.0\n", &["traces.sample_ratio", "2.0", "1.0"]),
+        ("[log]\nformat = \"xml\"\n", &["log.format", "xml", "human", "json"]),
         ("[tasks\n", &["line 1"]),
     ] {
         let error = load(toml, &[], &Flags::default()).expect_err(toml);

@@ -18,6 +18,7 @@ use crate::{
         ConnectorError, LogPage, LogQuery, LogStream, MetricsQuery, Resource, TaskCategory,
         TaskRequest,
     },
+    telemetry::inject_trace,
     wire::flyteidl::{
         admin::{
             Agent, CreateRequestHeader, CreateTaskRequest, DeleteTaskRequest,
@@ -251,6 +252,7 @@ impl Client {
 fn within<T>(limit: Duration, request: impl IntoRequest<T>) -> Request<T> {
     let mut request = request.into_request();
     request.set_timeout(limit);
+    inject_trace(request.metadata_mut().as_mut());
     request
 }
 

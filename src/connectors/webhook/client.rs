@@ -10,7 +10,7 @@ use reqwest::{
 use tokio::{sync::OnceCell, task, time};
 
 use super::text::{self, TextError};
-use crate::config;
+use crate::{config, telemetry::inject_trace};
 
 /// What came back.
 #[derive(Debug)]
@@ -63,9 +63,10 @@ impl WebhookClient {
     /// may take `step`; all of them together are the supervisor's to limit.
     pub(super) async fn send(
         &self,
-        request: Request,
+        mut request: Request,
         step: Option<Duration>,
     ) -> Result<Answer, ExchangeError> {
+        inject_trace(request.headers_mut());
         let http = self.http.get_or_try_init(|| self.build()).await?;
         let mut response = within(step, "no response", http.execute(request))
             .await?

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
 
 use super::{Running, TaskMsg, TaskState};
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
         TaskError,
         call::{self, Outcome},
         history::Event,
+        line::line,
         snapshot::Snapshot,
     },
     telemetry::Operation,
@@ -39,6 +39,7 @@ impl TaskState {
         self.request = Some(request);
         self.call = Some(Running::Create(call::start(
             self.shared.settings.create_limit,
+            self.scope(Operation::Create),
             async move { connector.create(asked).await },
             move |outcome| {
                 let _ = myself.send_message(TaskMsg::Created(outcome));
@@ -54,7 +55,7 @@ impl TaskState {
             && !error.was_sent()
             && let Some(pause) = self.pause_before_next_create()
         {
-            debug!(task_id = %self.entry.id, %error, "the backend was not reached, create again");
+            line!(debug, self.entry, %error, "the backend was not reached, create again");
             self.entry.desk().request = Some(request);
             return self.plan(pause, || TaskMsg::Start);
         }
@@ -83,7 +84,8 @@ impl TaskState {
                 }
             }
             Err(error) => {
-                warn!(task_id = %self.entry.id, %error, "create failed");
+                line!(warn, self.entry, %error, "create failed");
+                self.shared.tell_create(&self.entry, Some(&error.to_string()));
                 // Released first: whoever hears of the failure may try again.
                 self.shared.index.remove(&self.entry);
                 self.entry.change(|desk| desk.creation = Some(Err(error)));
@@ -127,10 +129,8 @@ impl TaskState {
         entry.publish(Snapshot::unpolled(Phase::Initializing, links));
         let at = self.shared.world.now();
         entry.change(|desk| desk.history.record(at, Event::Created));
-        info!(
-            task_id = %entry.id, task_type = entry.category.name,
-            execution = entry.execution_name(), "created"
-        );
+        line!(info, entry, "created");
+        self.shared.tell_create(entry, None);
         let same = || Ok::<_, TaskError>(entry.clone());
         let (held, inserted) = self.shared.index.by_handle_or(key, same)?;
         if !inserted {

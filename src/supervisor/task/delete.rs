@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{error, info, warn};
 
 use super::{Running, TaskMsg, TaskState};
 use crate::{
@@ -12,6 +11,8 @@ use crate::{
         call::{self, Outcome},
         desk::Deletion,
         history::Event,
+        line::line,
+        trace::Happened,
     },
     telemetry::Operation,
 };
@@ -23,7 +24,7 @@ impl TaskState {
     /// Calls the connector's `delete` if one is wanted: instead of a poll, but
     /// after a create.
     pub(super) fn delete(&mut self) {
-        if matches!(self.call, Some(Running::Create(_) | Running::Delete(_)))
+        if matches!(self.call, Some(Running::Create(_) | Running::Delete { .. }))
             || !self.entry.desk().deletion.is_wanted()
         {
             return;
@@ -35,13 +36,17 @@ impl TaskState {
             return self.deleted(Outcome::Returned(Ok(())));
         };
         let myself = self.myself.clone();
-        self.call = Some(Running::Delete(call::start(
-            self.shared.settings.delete_limit,
-            async move { job.delete().await },
-            move |outcome| {
-                let _ = myself.send_message(TaskMsg::Deleted(outcome));
-            },
-        )));
+        self.call = Some(Running::Delete {
+            began: Instant::now(),
+            call: call::start(
+                self.shared.settings.delete_limit,
+                self.scope(Operation::Delete),
+                async move { job.delete().await },
+                move |outcome| {
+                    let _ = myself.send_message(TaskMsg::Deleted(outcome));
+                },
+            ),
+        });
     }
 
     /// True if a delete is to be brought about: by a caller, by our own decision,
@@ -75,10 +80,7 @@ impl TaskState {
     }
 
     pub(super) fn delete_orphan(&mut self, why: &str) {
-        warn!(
-            task_id = %self.entry.id, task_type = self.entry.category.name,
-            execution = self.entry.execution_name(), why, "the job is an orphan and is deleted"
-        );
+        line!(warn, self.entry, why, "the job is an orphan and is deleted");
         self.entry.metrics.orphaned();
         self.record(Event::DeleteAsked);
         self.entry.change(|desk| desk.deletion.want());
@@ -87,36 +89,41 @@ impl TaskState {
 
     /// The connector's `delete` is over.
     pub(super) fn deleted(&mut self, outcome: Outcome<()>) {
-        self.call = None;
+        let took = match self.call.take() {
+            Some(Running::Delete { began, .. }) => began.elapsed(),
+            _ => Duration::ZERO,
+        };
         let result = outcome.into_result("delete");
         match result.unwrap_or_else(|panic| Err(ConnectorError::transient(panic))) {
-            Ok(()) => self.confirmed(),
-            Err(error) if error.class() == ErrorClass::Gone => self.confirmed(),
-            Err(error) => self.not_deleted(error),
+            Ok(()) => self.confirmed(took),
+            Err(error) if error.class() == ErrorClass::Gone => self.confirmed(took),
+            Err(error) => self.not_deleted(error, took),
         }
     }
 
-    fn confirmed(&mut self) {
-        info!(
-            task_id = %self.entry.id, task_type = self.entry.category.name,
-            execution = self.entry.execution_name(), "deleted"
-        );
+    fn confirmed(&mut self, took: Duration) {
+        line!(info, self.entry, "deleted");
+        let phase = self.entry.snapshot().phase;
+        self.shared.tell(&self.entry, Happened::Delete, took, phase, None);
         self.record(Event::Deleted);
         if self.entry.is_sync() && !self.entry.snapshot().phase.is_terminal() {
             // It was aborted, and must never be run a second time.
             let cause = ConnectorError::permanent("deleted before it ended");
-            let at = self.shared.world.now();
-            self.entry.end(at, Phase::Aborted, cause);
+            self.shared.end(&self.entry, Phase::Aborted, cause);
         }
+        self.shared.tell_end(&self.entry, phase, "");
         let done = Deletion::Done(Instant::now());
         self.entry.change(|desk| desk.deletion = done);
         self.plan_leave();
     }
 
-    fn not_deleted(&mut self, error: ConnectorError) {
+    fn not_deleted(&mut self, error: ConnectorError, took: Duration) {
         self.record(Event::DeleteFailed { cause: error.message().into(), times: 1 });
         self.note_fault(Operation::Delete, error.class().as_str(), error.message());
-        let decided = self.entry.snapshot().decided;
+        let snapshot = self.entry.snapshot();
+        let cause = Some(error.message());
+        self.shared.tell(&self.entry, Happened::Delete, took, snapshot.phase, cause);
+        let decided = snapshot.decided;
         let mut desk = self.entry.desk();
         let Deletion::Wanted { since, attempts, last } = &mut desk.deletion else {
             return;
@@ -133,7 +140,7 @@ impl TaskState {
         if given_up || refused {
             return self.refused(error);
         }
-        warn!(task_id = %self.entry.id, cause = %error, "delete failed, it will be tried again");
+        line!(warn, self.entry, cause = %error, "delete failed, it will be tried again");
         let backoff = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
         let pause = backoff.mul_f64(0.75 + 0.5 * self.roll());
         let pause = pause.max(error.retry_after().unwrap_or_default().min(LONGEST_PAUSE));
@@ -143,9 +150,10 @@ impl TaskState {
 
     /// The backend will not delete the job: the task goes on as it was.
     fn refused(&mut self, cause: ConnectorError) {
-        error!(
-            task_id = %self.entry.id, task_type = self.entry.category.name,
-            execution = self.entry.execution_name(), %cause,
+        line!(
+            error,
+            self.entry,
+            %cause,
             "the job cannot be deleted and may go on running"
         );
         self.entry.change(|desk| desk.deletion = Deletion::Refused(cause));

@@ -15,7 +15,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
-    call::{Call, Outcome},
+    call::{Call, Outcome, Scope},
     entry::TaskEntry,
     faults::Fault,
     gate::PollPermit,
@@ -98,7 +98,11 @@ enum Running {
         #[expect(dead_code, reason = "held for its drop")]
         permit: Option<PollPermit>,
     },
-    Delete(#[expect(dead_code, reason = "held for its drop")] Call),
+    Delete {
+        #[expect(dead_code, reason = "held for its drop")]
+        call: Call,
+        began: Instant,
+    },
 }
 
 impl Actor for TaskActor {
@@ -216,6 +220,11 @@ impl TaskState {
             message: cause.to_owned(),
         };
         self.shared.faults.note(self.entry.connector.name(), fault);
+    }
+
+    /// What a call of the connector runs in.
+    fn scope(&self, operation: Operation) -> Scope {
+        self.shared.scope(&self.entry, operation.as_str())
     }
 
     fn roll(&self) -> f64 {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
 
 use super::{ConnectorPanic, Running, TaskMsg, TaskState};
 use crate::{
@@ -12,8 +11,10 @@ use crate::{
         call::{self, Outcome},
         gate::{Entrance, PollPermit},
         history::{Event, PollSample},
+        line::line,
         schedule::Verdict,
         snapshot::Snapshot,
+        trace::Happened,
     },
     telemetry::Operation,
 };
@@ -31,8 +32,9 @@ impl TaskState {
             return self.time_out();
         }
         if self.entry.unasked_for() >= self.shared.settings.idle_timeout {
-            info!(
-                task_id = %self.entry.id, task_type = self.entry.category.name,
+            line!(
+                info,
+                self.entry,
                 "nobody asks about the task: it leaves, its job is not touched"
             );
             return self.leave();
@@ -71,15 +73,16 @@ impl TaskState {
             return;
         };
         let settings = &self.shared.settings;
-        let limit = match self.entry.is_sync() {
-            true => settings.do_limit,
-            false => settings.get_limit,
+        let (limit, operation) = match self.entry.is_sync() {
+            true => (settings.do_limit, Operation::Do),
+            false => (settings.get_limit, Operation::Get),
         };
+        let scope = self.scope(operation);
         let myself = self.myself.clone();
         self.call = Some(Running::Poll {
             began: Instant::now(),
             permit,
-            call: call::start(limit, async move { job.get().await }, move |outcome| {
+            call: call::start(limit, scope, async move { job.get().await }, move |outcome| {
                 let _ = myself.send_message(TaskMsg::Polled(outcome));
             }),
         });
@@ -93,46 +96,51 @@ impl TaskState {
         };
         let took = began.elapsed();
         self.call = None;
+        self.entry.metrics.poll_took(took);
         let timed_out = matches!(outcome, Outcome::TimedOut(_));
         let operation = if self.entry.is_sync() { "do" } else { "get" };
         let result = outcome.into_result(operation);
         self.sample(took, matches!(result, Ok(Ok(_))));
         match result.map(|result| result.and_then(with_phase)) {
-            Ok(Ok(resource)) => self.found(resource),
-            Ok(Err(error)) if self.entry.is_sync() => self.sync_failed(error, timed_out),
-            Ok(Err(error)) => self.failed(error),
-            Err(cause) => return self.panicked(cause),
+            Ok(Ok(resource)) => self.found(resource, took),
+            Ok(Err(error)) if self.entry.is_sync() => self.sync_failed(error, timed_out, took),
+            Ok(Err(error)) => self.failed(error, took),
+            Err(cause) => return self.panicked(cause, took),
         }
         Ok(())
     }
 
-    fn found(&mut self, mut resource: Resource) {
+    fn found(&mut self, mut resource: Resource, took: Duration) {
         self.entry.metrics.polled();
+        let is_first = self.entry.polled_for().is_none();
         self.entry.note_poll();
         let before = self.entry.snapshot();
         if resource.log_links.is_empty() {
             resource.log_links = self.entry.job().map(|job| job.log_links()).unwrap_or_default();
         }
         let phase = resource.phase;
-        let message = resource.message.as_deref().unwrap_or_default().into();
+        let message = resource.message.clone().unwrap_or_default();
         self.record(match phase.is_terminal() {
-            true => Event::Ended { phase, message },
+            true => Event::Ended { phase, message: message.as_str().into() },
             false => Event::Polled { phase, times: 1 },
         });
+        if is_first {
+            self.shared.tell(&self.entry, Happened::FirstPoll, took, phase, None);
+        }
         if before.phase != phase {
-            info!(
-                task_id = %self.entry.id, task_type = self.entry.category.name,
-                execution = self.entry.execution_name(), phase = phase.as_str_name(),
-                "phase changed"
-            );
+            line!(info, self.entry, flyte.phase = phase.as_str_name(), "phase changed");
+            self.shared.tell(&self.entry, Happened::PhaseChange, took, phase, None);
         }
         self.entry.publish(Snapshot::found(resource));
+        if phase.is_terminal() {
+            self.shared.tell_end(&self.entry, phase, &message);
+        }
         let pause = self.schedule.succeeded(Instant::now(), self.roll());
         self.go_on(phase, pause);
     }
 
-    fn failed(&mut self, error: ConnectorError) {
-        self.note_failure(error.class().as_str(), &error);
+    fn failed(&mut self, error: ConnectorError, took: Duration) {
+        self.note_failure(error.class().as_str(), &error, took);
         let verdict =
             self.schedule.failed(&error, self.shared.patience(), Instant::now(), self.roll());
         match verdict {
@@ -152,19 +160,19 @@ impl TaskState {
     }
 
     /// A sync task is run once: its error is its end.
-    fn sync_failed(&mut self, error: ConnectorError, timed_out: bool) {
-        self.note_failure(error.class().as_str(), &error);
+    fn sync_failed(&mut self, error: ConnectorError, timed_out: bool, took: Duration) {
+        self.note_failure(error.class().as_str(), &error, took);
         if timed_out {
             let end = Resource::new(Phase::RetryableFailed).with_message(error.message());
-            self.found(end);
+            self.found(end, took);
         } else {
             self.end(Phase::RetryableFailed, error);
         }
     }
 
-    fn panicked(&mut self, cause: String) -> Result<(), ConnectorPanic> {
+    fn panicked(&mut self, cause: String, took: Duration) -> Result<(), ConnectorPanic> {
         let error = ConnectorError::permanent(cause.clone());
-        self.note_failure("panic", &error);
+        self.note_failure("panic", &error, took);
         if self.entry.is_sync() {
             self.end(Phase::RetryableFailed, error);
             return Ok(());
@@ -189,12 +197,14 @@ impl TaskState {
 
     /// Ends the task by our own decision and deletes its job.
     fn end(&mut self, phase: Phase, cause: ConnectorError) {
-        warn!(
-            task_id = %self.entry.id, task_type = self.entry.category.name,
-            execution = self.entry.execution_name(), phase = phase.as_str_name(), %cause,
+        line!(
+            warn,
+            self.entry,
+            flyte.phase = phase.as_str_name(),
+            %cause,
             "the task ends by our decision"
         );
-        self.entry.end(self.shared.world.now(), phase, cause);
+        self.shared.end(&self.entry, phase, cause);
         self.delete();
     }
 
@@ -213,8 +223,11 @@ impl TaskState {
         self.plan(pause, || TaskMsg::Poll);
     }
 
-    fn note_failure(&mut self, label: &'static str, error: &ConnectorError) {
-        debug!(task_id = %self.entry.id, class = label, cause = %error, "poll failed");
+    fn note_failure(&mut self, label: &'static str, error: &ConnectorError, took: Duration) {
+        line!(debug, self.entry, class = label, cause = %error, "poll failed");
+        let phase = self.entry.snapshot().phase;
+        let cause = Some(error.message());
+        self.shared.tell(&self.entry, Happened::FailedPoll, took, phase, cause);
         self.entry.metrics.poll_failed(label);
         let operation = if self.entry.is_sync() { Operation::Do } else { Operation::Get };
         self.note_fault(operation, label, error.message());

@@ -19,7 +19,7 @@ impl TaskState {
         query: LogQuery,
         reply: RpcReplyPort<Outcome<Option<LogStream>>>,
     ) {
-        self.read(reply, |job| job.get_logs(query));
+        self.read("get_logs", reply, |job| job.get_logs(query));
     }
 
     /// Asks the connector for measurements.
@@ -28,11 +28,12 @@ impl TaskState {
         query: MetricsQuery,
         reply: RpcReplyPort<Outcome<Option<Vec<ExecutionMetricResult>>>>,
     ) {
-        self.read(reply, |job| job.get_metrics(query));
+        self.read("get_metrics", reply, |job| job.get_metrics(query));
     }
 
     fn read<T: Send + 'static>(
         &mut self,
+        operation: &'static str,
         reply: RpcReplyPort<Outcome<Option<T>>>,
         ask: impl FnOnce(Arc<dyn Job>) -> BoxFuture<'static, Result<Option<T>, ConnectorError>>
         + Send
@@ -45,6 +46,7 @@ impl TaskState {
         self.reads.retain(|read| !read.is_over());
         self.reads.push(call::start(
             self.shared.settings.get_limit,
+            self.shared.scope(&self.entry, operation),
             async move { ask(job).await },
             move |outcome| {
                 let _ = reply.send(outcome);
