@@ -5,11 +5,15 @@ use std::{error::Error, time::Duration};
 use bytes::Bytes;
 use clap::Args as ClapArgs;
 use tokio::time::{Instant, timeout_at};
-use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired, transport::Channel};
+use tonic::{
+    Code, Request, Response, Status, Streaming, TimeoutExpired,
+    transport::{Channel, Endpoint},
+};
 
-use super::{address::Address, duration, handle::Task, human, service::Service};
+use super::{duration, handle::Task, human, service::Service};
 use crate::{
     cli::UsageError,
+    config::Address,
     wire::flyteidl::{
         admin::{
             CreateRequestHeader, CreateTaskRequest, DeleteTaskRequest, ExecuteTaskSyncRequest,
@@ -94,7 +98,7 @@ impl Client {
     /// A client that connects with its first call, and again after a loss.
     pub(super) fn new(args: ClientArgs, service: Service) -> Result<Self, UsageError> {
         let address = service.address(args.endpoint)?;
-        let channel = address.endpoint().connect_lazy();
+        let channel = Endpoint::from(address.uri().clone()).connect_lazy();
         Ok(Self { service, address, channel, deadline: args.deadline })
     }
 

@@ -2,16 +2,18 @@
 
 use std::{fmt, str::FromStr};
 
-use tonic::transport::Endpoint;
+use http::Uri;
+use serde::Deserialize;
 
 /// The address of a connector service, as a URL or as propeller's
 /// configuration has it: `host:port`, `dns:///host:port`.
-#[derive(Debug, Clone)]
-pub(super) struct Address(Endpoint);
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Address(Uri);
 
 /// Text that is no address.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AddressError {
+pub enum AddressError {
     /// The service is asked to speak TLS.
     #[error("TLS is not supported; reach the service inside its cluster or through a port-forward")]
     Tls,
@@ -24,7 +26,8 @@ pub(super) enum AddressError {
 }
 
 impl Address {
-    pub(super) fn endpoint(&self) -> &Endpoint {
+    /// The address as a URL, `http://host:port`.
+    pub fn uri(&self) -> &Uri {
         &self.0
     }
 }
@@ -40,18 +43,26 @@ impl FromStr for Address {
             "https" => return Err(AddressError::Tls),
             other => return Err(AddressError::Invalid(format!("unknown scheme {other}://"))),
         }
-        let endpoint = Endpoint::from_shared(format!("http://{rest}"))
+        let uri = Uri::try_from(format!("http://{rest}"))
             .map_err(|error| AddressError::Invalid(error.to_string()))?;
-        match endpoint.uri().port() {
-            Some(_) => Ok(Self(endpoint)),
+        match uri.port() {
+            Some(_) => Ok(Self(uri)),
             None => Err(AddressError::NoPort),
         }
     }
 }
 
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("{text:?} is not possible: {error}"))
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authority = self.0.uri().authority();
+        let authority = self.0.authority();
         write!(f, "http://{}", authority.map_or("", |a| a.as_str()))
     }
 }
