@@ -1,6 +1,7 @@
 //! One running service: its ports, its tasks, its drain.
 
 use std::{
+    convert::Infallible,
     future::{Future, IntoFuture},
     io,
     net::SocketAddr,
@@ -34,6 +35,7 @@ use super::{
 use crate::{
     config::Config,
     connector::ConnectorRegistry,
+    connectors::upstream::{Scraper, Supervised, WorkerError},
     supervisor::{Tasks, World},
     telemetry::Metrics,
     wire::{
@@ -68,6 +70,12 @@ pub enum ServeError {
     /// The supervisor's actor cannot be started.
     #[error("cannot start the task registry: {0}")]
     Registry(#[from] ractor::SpawnErr),
+    /// A worker of an upstream that is to be waited for cannot be started.
+    #[error(transparent)]
+    Worker(#[from] Arc<WorkerError>),
+    /// There can be no HTTP client for the metrics of workers.
+    #[error("cannot ask workers for their metrics: {0}")]
+    Scraper(#[from] reqwest::Error),
     /// The reflection service does not read our own descriptors.
     #[error("cannot describe the services: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -123,7 +131,8 @@ impl Service {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { config, connectors, world, grpc, prometheus, admin } = self;
         let core = Core::start(config, connectors, world).await?;
-        let _endpoint = MetricsEndpoint::start(prometheus, core.metrics.clone());
+        let _endpoint =
+            MetricsEndpoint::start(prometheus, core.metrics.clone(), core.workers.scraper()?);
         let _admin = admin.map(|listener| AdminServer::start(listener, &core.tasks));
         core.serve(grpc, shutdown).await
     }
@@ -151,6 +160,7 @@ struct Core {
     world: World,
     metrics: Arc<Metrics>,
     tasks: Tasks,
+    workers: Supervised,
 }
 
 impl Core {
@@ -161,7 +171,9 @@ impl Core {
     ) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new()?);
         let tasks = Tasks::start(&config, connectors.clone(), metrics.clone(), world.clone());
-        Ok(Self { tasks: tasks.await?, config, connectors, world, metrics })
+        let tasks = tasks.await?;
+        let workers = Supervised::start(&config.upstream, &metrics);
+        Ok(Self { config, connectors, world, metrics, tasks, workers })
     }
 
     async fn serve(
@@ -169,7 +181,7 @@ impl Core {
         incoming: impl Incoming,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, connectors, world, metrics, tasks } = self;
+        let Self { config, connectors, world, metrics, tasks, workers } = self;
         let settings = &config.server;
         let health = Reporter::not_serving().await;
         let routes = routes(&config, &tasks, connectors)?.add_service(health.service());
@@ -181,8 +193,11 @@ impl Core {
             metrics,
             world.randomness,
         );
-        health.set(ServingStatus::Serving).await;
-
+        let ready = async {
+            workers.ready().await?;
+            health.set(ServingStatus::Serving).await;
+            std::future::pending::<Result<Infallible, ServeError>>().await
+        };
         let stop = async {
             shutdown.await;
             info!(grace = ?settings.drain_grace, "draining: NOT_SERVING, then no new connections");
@@ -190,7 +205,12 @@ impl Core {
             sleep(settings.drain_grace).await;
         };
         tokio::select! {
+            // In this order: without workers it is SERVING before the first request.
             biased;
+            failed = ready => {
+                workers.stop().await;
+                return failed.map(|never| match never {});
+            }
             never = connections.accept(incoming) => match never {},
             () = stop => health.end_watches(),
         }
@@ -199,6 +219,7 @@ impl Core {
         // Deletes went on meanwhile; now no request can open another one.
         tasks.drain(deadline).await;
         tasks.stop();
+        workers.stop().await;
         Ok(())
     }
 }
@@ -238,8 +259,8 @@ fn routes(
 struct MetricsEndpoint(JoinHandle<()>);
 
 impl MetricsEndpoint {
-    fn start(listener: TcpListener, metrics: Arc<Metrics>) -> Self {
-        let server = axum::serve(listener, metrics::router(metrics)).into_future();
+    fn start(listener: TcpListener, metrics: Arc<Metrics>, workers: Option<Scraper>) -> Self {
+        let server = axum::serve(listener, metrics::router(metrics, workers)).into_future();
         Self(tokio::spawn(async move {
             if let Err(error) = server.await {
                 error!(%error, "the Prometheus endpoint failed");
