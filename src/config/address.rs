@@ -2,14 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use http::Uri;
 use serde::Deserialize;
+use tonic::transport::Endpoint;
 
 /// The address of a connector service, as a URL or as propeller's
 /// configuration has it: `host:port`, `dns:///host:port`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Address(Uri);
+pub struct Address(Endpoint);
 
 /// Text that is no address.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +26,8 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// The address as a URL, `http://host:port`.
-    pub fn uri(&self) -> &Uri {
+    /// What connects to it.
+    pub fn endpoint(&self) -> &Endpoint {
         &self.0
     }
 }
@@ -43,26 +43,32 @@ impl FromStr for Address {
             "https" => return Err(AddressError::Tls),
             other => return Err(AddressError::Invalid(format!("unknown scheme {other}://"))),
         }
-        let uri = Uri::try_from(format!("http://{rest}"))
+        let endpoint = Endpoint::from_shared(format!("http://{rest}"))
             .map_err(|error| AddressError::Invalid(error.to_string()))?;
-        match uri.port() {
-            Some(_) => Ok(Self(uri)),
+        match endpoint.uri().port() {
+            Some(_) => Ok(Self(endpoint)),
             None => Err(AddressError::NoPort),
         }
     }
 }
 
 impl TryFrom<String> for Address {
-    type Error = String;
+    type Error = AddressError;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map_err(|error| format!("{text:?} is not possible: {error}"))
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        text.parse()
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.uri() == other.0.uri()
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authority = self.0.authority();
+        let authority = self.0.uri().authority();
         write!(f, "http://{}", authority.map_or("", |a| a.as_str()))
     }
 }

@@ -1,10 +1,10 @@
 //! One running service: its ports, its tasks, its drain.
 
 use std::{
-    convert::Infallible,
     future::{Future, IntoFuture},
     io,
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
 };
 
@@ -35,7 +35,7 @@ use super::{
 use crate::{
     config::Config,
     connector::ConnectorRegistry,
-    connectors::upstream::{Scraper, Supervised, WorkerError},
+    connectors::upstream::{Scraper, UpstreamError, Upstreams},
     supervisor::{Tasks, World},
     telemetry::Metrics,
     wire::{
@@ -67,12 +67,12 @@ pub enum ServeError {
     /// The metrics cannot be registered.
     #[error("cannot register the metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The upstreams cannot be started.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The supervisor's actor cannot be started.
     #[error("cannot start the task registry: {0}")]
     Registry(#[from] ractor::SpawnErr),
-    /// A worker of an upstream that is to be waited for cannot be started.
-    #[error(transparent)]
-    Worker(#[from] Arc<WorkerError>),
     /// There can be no HTTP client for the metrics of workers.
     #[error("cannot ask workers for their metrics: {0}")]
     Scraper(#[from] reqwest::Error),
@@ -132,7 +132,7 @@ impl Service {
         let Self { config, connectors, world, grpc, prometheus, admin } = self;
         let core = Core::start(config, connectors, world).await?;
         let _endpoint =
-            MetricsEndpoint::start(prometheus, core.metrics.clone(), core.workers.scraper()?);
+            MetricsEndpoint::start(prometheus, core.metrics.clone(), core.upstreams.scraper()?);
         let _admin = admin.map(|listener| AdminServer::start(listener, &core.tasks));
         core.serve(grpc, shutdown).await
     }
@@ -160,7 +160,7 @@ struct Core {
     world: World,
     metrics: Arc<Metrics>,
     tasks: Tasks,
-    workers: Supervised,
+    upstreams: Upstreams,
 }
 
 impl Core {
@@ -172,8 +172,8 @@ impl Core {
         let metrics = Arc::new(Metrics::new()?);
         let tasks = Tasks::start(&config, connectors.clone(), metrics.clone(), world.clone());
         let tasks = tasks.await?;
-        let workers = Supervised::start(&config.upstream, &metrics);
-        Ok(Self { config, connectors, world, metrics, tasks, workers })
+        let upstreams = Upstreams::start(&config, &connectors, &metrics)?;
+        Ok(Self { config, connectors, world, metrics, tasks, upstreams })
     }
 
     async fn serve(
@@ -181,7 +181,7 @@ impl Core {
         incoming: impl Incoming,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, connectors, world, metrics, tasks, workers } = self;
+        let Self { config, connectors, world, metrics, tasks, upstreams } = self;
         let settings = &config.server;
         let health = Reporter::not_serving().await;
         let routes = routes(&config, &tasks, connectors)?.add_service(health.service());
@@ -193,33 +193,40 @@ impl Core {
             metrics,
             world.randomness,
         );
-        let ready = async {
-            workers.ready().await?;
-            health.set(ServingStatus::Serving).await;
-            std::future::pending::<Result<Infallible, ServeError>>().await
-        };
-        let stop = async {
-            shutdown.await;
+
+        let life = async {
+            let mut shutdown = pin!(shutdown);
+            tokio::select! {
+                biased;
+                ready = upstreams.ready() => {
+                    ready?;
+                    health.set(ServingStatus::Serving).await;
+                    info!("serving");
+                    shutdown.await;
+                }
+                () = &mut shutdown => {}
+            }
             info!(grace = ?settings.drain_grace, "draining: NOT_SERVING, then no new connections");
             health.set(ServingStatus::NotServing).await;
             sleep(settings.drain_grace).await;
+            Ok::<_, ServeError>(())
         };
         tokio::select! {
-            // In this order: without workers it is SERVING before the first request.
+            // Without upstreams to wait for, the first caller finds it SERVING.
             biased;
-            failed = ready => {
-                workers.stop().await;
-                return failed.map(|never| match never {});
-            }
+            ended = life => if let Err(error) = ended {
+                upstreams.stop().await;
+                return Err(error);
+            },
             never = connections.accept(incoming) => match never {},
-            () = stop => health.end_watches(),
         }
+        health.end_watches();
         let deadline = Instant::now() + settings.drain_timeout;
         connections.drain(&admission, deadline).await;
         // Deletes went on meanwhile; now no request can open another one.
         tasks.drain(deadline).await;
         tasks.stop();
-        workers.stop().await;
+        upstreams.stop().await;
         Ok(())
     }
 }

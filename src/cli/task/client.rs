@@ -5,10 +5,7 @@ use std::{error::Error, time::Duration};
 use bytes::Bytes;
 use clap::Args as ClapArgs;
 use tokio::time::{Instant, timeout_at};
-use tonic::{
-    Code, Request, Response, Status, Streaming, TimeoutExpired,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired, transport::Channel};
 
 use super::{duration, handle::Task, human, service::Service};
 use crate::{
@@ -98,7 +95,7 @@ impl Client {
     /// A client that connects with its first call, and again after a loss.
     pub(super) fn new(args: ClientArgs, service: Service) -> Result<Self, UsageError> {
         let address = service.address(args.endpoint)?;
-        let channel = Endpoint::from(address.uri().clone()).connect_lazy();
+        let channel = address.endpoint().connect_lazy();
         Ok(Self { service, address, channel, deadline: args.deadline })
     }
 

@@ -3,10 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status, transport::Channel};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -21,8 +18,6 @@ const STARTING: Duration = Duration::from_millis(100);
 const RUNNING: Duration = Duration::from_secs(1);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(3);
-/// How long a connection on this machine may take.
-const CONNECT: Duration = Duration::from_secs(1);
 
 /// What a worker says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +28,6 @@ pub(super) enum Answer {
     NotServing,
     /// It does not answer.
     None,
-}
-
-/// A connection to a worker, made when it is first used and again when it is
-/// lost.
-///
-/// Without HTTP/2 keepalive: gRPC in Python closes a connection on which pings
-/// come while it sends nothing, which is what it does while a connector blocks
-/// its event loop. A worker that is gone is noticed by its process.
-pub(super) fn channel(port: u16) -> Result<Channel, tonic::transport::Error> {
-    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?;
-    Ok(endpoint.connect_timeout(CONNECT).tcp_nodelay(true).connect_lazy())
 }
 
 /// Completes when the worker is SERVING.

@@ -96,8 +96,13 @@ impl Workers {
         workers
     }
 
-    /// Completes when every worker was SERVING once; at once if the settings
-    /// say not to wait. It takes `start_timeout` at most.
+    /// Whether the service is to wait for them.
+    pub(super) fn wait(&self) -> bool {
+        self.wait
+    }
+
+    /// Completes when every worker was SERVING once, at once if the settings
+    /// say not to wait. It takes `start_timeout` and a moment at most.
     ///
     /// # Errors
     /// If a worker cannot be started, ends, or is not SERVING in time.

@@ -25,7 +25,10 @@ use super::{
 };
 use crate::{
     config::Upstream,
-    connectors::upstream::member::{Member, State},
+    connectors::upstream::{
+        channel,
+        member::{Member, State},
+    },
     telemetry::{Metrics, WorkerGauge},
 };
 
@@ -112,7 +115,7 @@ impl Supervisor {
             Err(error) => return Some(error),
         };
         let port = ports.grpc.number();
-        let channel = match health::channel(port) {
+        let channel = match channel::to_worker(port) {
             Ok(channel) => channel,
             Err(error) => {
                 process.stop().await;
