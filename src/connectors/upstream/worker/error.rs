@@ -1,6 +1,6 @@
 //! What becomes of a worker that does not do its work.
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{error::Error, fmt, io, path::PathBuf, time::Duration};
 
 use super::name::WorkerName;
 
@@ -8,7 +8,7 @@ use super::name::WorkerName;
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// There are no free ports for it.
-    #[error("{worker} cannot be started, there is no free port: {source}")]
+    #[error("{worker} cannot be started, there is no free port")]
     Ports {
         /// Which one.
         worker: WorkerName,
@@ -42,18 +42,19 @@ pub enum WorkerError {
         reason: String,
     },
     /// It ended before it was SERVING.
-    #[error("{worker} ended before it was SERVING ({status}){output}")]
+    #[error("{worker} ended before it was SERVING ({status})")]
     Early {
         /// Which one.
         worker: WorkerName,
         /// Its exit status in words.
         status: String,
         /// What it wrote last.
+        #[source]
         output: LastLines,
     },
     /// It was not SERVING in time.
     #[error(
-        "{worker} was not SERVING within {} (start_timeout){output}",
+        "{worker} was not SERVING within {} (start_timeout)",
         humantime::format_duration(*limit)
     )]
     Late {
@@ -62,16 +63,18 @@ pub enum WorkerError {
         /// The setting `start_timeout`.
         limit: Duration,
         /// What it wrote last.
+        #[source]
         output: LastLines,
     },
     /// It was SERVING, and ended.
-    #[error("{worker} ended ({status}){output}")]
+    #[error("{worker} ended ({status})")]
     Ended {
         /// Which one.
         worker: WorkerName,
         /// Its exit status in words.
         status: String,
         /// What it wrote last.
+        #[source]
         output: LastLines,
     },
     /// It was SERVING, and did not answer any more.
@@ -97,18 +100,26 @@ impl WorkerError {
             _ => "start",
         }
     }
+
+    /// The error with the last lines of the worker, if it wrote any.
+    pub(super) fn with_output(&self) -> String {
+        match self.source() {
+            Some(output) => format!("{self}: {output}"),
+            None => self.to_string(),
+        }
+    }
 }
 
-/// The last lines of a worker's output, for the end of a sentence.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The last lines of a worker's output: what it says of its end itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub struct LastLines(pub(super) Vec<String>);
 
 impl fmt::Display for LastLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str(", without a word");
+            return f.write_str("it wrote nothing");
         }
-        f.write_str("; its last words:")?;
+        f.write_str("its last words:")?;
         self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
     }
 }

@@ -55,8 +55,8 @@ struct MetricsEndpoint {
 }
 
 impl Workers {
-    /// Starts a worker for each of the members, in a program whose `main` is
-    /// [`crate::cli::run_with`]: it is started anew as their guard.
+    /// Starts a worker for each of the members, in a program that has the
+    /// subcommand [`guard::SUBCOMMAND`]: it is started anew as their guard.
     pub(super) fn start(
         settings: &Upstream,
         members: &[Arc<Member>],

@@ -92,7 +92,7 @@ impl Process {
                 });
             }
             Ok(Some(Message::Ended(_)) | None) => {
-                return Err(failed(format!("it ended at once{}", output.rest().await)));
+                return Err(failed(format!("it ended at once: {}", output.rest().await)));
             }
             Err(_) => return Err(failed("it is silent".to_owned())),
         };

@@ -76,7 +76,7 @@ impl Supervisor {
                 self.member.set(State::Down("it is being stopped".to_owned()));
                 return;
             };
-            self.member.set(State::Down(error.to_string()));
+            self.member.set(State::Down(error.with_output()));
             let first = matches!(*self.first_start.borrow(), FirstStart::UnderWay);
             if first && self.settings.wait {
                 self.first_start.send_replace(FirstStart::Failed(Arc::new(error)));
