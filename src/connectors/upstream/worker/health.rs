@@ -94,3 +94,85 @@ fn refusal(status: &Status) -> Answer {
         _ => Answer::NotServing,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{net::TcpListener, task::AbortHandle};
+    use tonic::{
+        Request, Response,
+        service::Routes,
+        transport::{Server, server::TcpIncoming},
+    };
+    use tonic_health::server::HealthReporter;
+
+    use super::*;
+    use crate::{
+        connectors::upstream::channel,
+        wire::flyteidl::{
+            admin::{Agent, GetAgentRequest, GetAgentResponse, ListAgentsResponse},
+            service::agent_metadata_service_server::{
+                AgentMetadataService, AgentMetadataServiceServer,
+            },
+        },
+    };
+
+    struct Agents;
+
+    #[tonic::async_trait]
+    impl AgentMetadataService for Agents {
+        async fn get_agent(
+            &self,
+            _: Request<GetAgentRequest>,
+        ) -> Result<Response<GetAgentResponse>, Status> {
+            Err(Status::not_found("there is none"))
+        }
+
+        async fn list_agents(
+            &self,
+            _: Request<ListAgentsRequest>,
+        ) -> Result<Response<ListAgentsResponse>, Status> {
+            let agents = vec![Agent::default()];
+            Ok(Response::new(ListAgentsResponse { agents }))
+        }
+    }
+
+    async fn worker(routes: Routes) -> (Channel, AbortHandle) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = Server::builder().add_routes(routes);
+        let task = tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        (channel::to_worker(port).expect("an address"), task.abort_handle())
+    }
+
+    #[tokio::test]
+    async fn a_worker_is_as_its_health_service_says() {
+        let reporter = HealthReporter::new();
+        let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
+        let health = tonic_health::pb::health_server::HealthServer::new(health);
+        let (channel, server) = worker(Routes::new(health)).await;
+        assert_eq!(ask(&channel, ANSWER).await, Answer::Serving);
+        reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        assert_eq!(ask(&channel, ANSWER).await, Answer::NotServing);
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn without_a_health_service_it_serves_if_it_lists_its_connectors() {
+        let (channel, server) = worker(Routes::new(AgentMetadataServiceServer::new(Agents))).await;
+        assert_eq!(ask(&channel, ANSWER).await, Answer::Serving);
+        server.abort();
+        let (channel, server) = worker(Routes::default()).await;
+        assert_eq!(ask(&channel, ANSWER).await, Answer::NotServing, "it answers at least");
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn who_is_not_there_or_silent_does_not_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let channel = channel::to_worker(port).expect("an address");
+        assert_eq!(ask(&channel, Duration::from_millis(50)).await, Answer::None, "silent");
+        drop(listener);
+        assert_eq!(ask(&channel, ANSWER).await, Answer::None, "nobody");
+    }
+}
