@@ -94,7 +94,7 @@ pub(super) fn run(
         print_line(&table::connectors(&connectors.agents()));
         info!(
             grpc = %service.grpc_address()?, prometheus = %service.metrics_address()?,
-            admin = service.admin_address()?.map(tracing::field::display), "serving"
+            admin = service.admin_address()?.map(tracing::field::display), "listening"
         );
         service.run(shutdown(stop_after)?).await?;
         info!("stopped");

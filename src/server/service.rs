@@ -4,6 +4,7 @@ use std::{
     future::{Future, IntoFuture},
     io,
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
 };
 
@@ -34,6 +35,7 @@ use super::{
 use crate::{
     config::Config,
     connector::ConnectorRegistry,
+    connectors::upstream::{UpstreamError, Upstreams},
     supervisor::{Tasks, World},
     telemetry::Metrics,
     wire::{
@@ -65,6 +67,9 @@ pub enum ServeError {
     /// The metrics cannot be registered.
     #[error("cannot register the metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The upstreams cannot be started.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The supervisor's actor cannot be started.
     #[error("cannot start the task registry: {0}")]
     Registry(#[from] ractor::SpawnErr),
@@ -151,6 +156,7 @@ struct Core {
     world: World,
     metrics: Arc<Metrics>,
     tasks: Tasks,
+    upstreams: Upstreams,
 }
 
 impl Core {
@@ -161,7 +167,9 @@ impl Core {
     ) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new()?);
         let tasks = Tasks::start(&config, connectors.clone(), metrics.clone(), world.clone());
-        Ok(Self { tasks: tasks.await?, config, connectors, world, metrics })
+        let tasks = tasks.await?;
+        let upstreams = Upstreams::start(&config, &connectors)?;
+        Ok(Self { config, connectors, world, metrics, tasks, upstreams })
     }
 
     async fn serve(
@@ -169,7 +177,7 @@ impl Core {
         incoming: impl Incoming,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, connectors, world, metrics, tasks } = self;
+        let Self { config, connectors, world, metrics, tasks, upstreams } = self;
         let settings = &config.server;
         let health = Reporter::not_serving().await;
         let routes = routes(&config, &tasks, connectors)?.add_service(health.service());
@@ -181,19 +189,31 @@ impl Core {
             metrics,
             world.randomness,
         );
-        health.set(ServingStatus::Serving).await;
 
-        let stop = async {
-            shutdown.await;
+        let life = async {
+            let mut shutdown = pin!(shutdown);
+            tokio::select! {
+                biased;
+                ready = upstreams.ready() => {
+                    ready?;
+                    health.set(ServingStatus::Serving).await;
+                    info!("serving");
+                    shutdown.await;
+                }
+                () = &mut shutdown => {}
+            }
             info!(grace = ?settings.drain_grace, "draining: NOT_SERVING, then no new connections");
             health.set(ServingStatus::NotServing).await;
             sleep(settings.drain_grace).await;
+            Ok::<_, ServeError>(())
         };
         tokio::select! {
+            // Without upstreams to wait for, the first caller finds it SERVING.
             biased;
+            ended = life => ended?,
             never = connections.accept(incoming) => match never {},
-            () = stop => health.end_watches(),
         }
+        health.end_watches();
         let deadline = Instant::now() + settings.drain_timeout;
         connections.drain(&admission, deadline).await;
         // Deletes went on meanwhile; now no request can open another one.

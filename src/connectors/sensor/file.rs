@@ -66,6 +66,12 @@ impl Sensor for FileSensor {
         }
     }
 
+    /// Leaves paths of storages that only Python reaches.
+    fn claims(&self, inputs: &Map<String, Value>) -> bool {
+        let path = inputs.get(PATH).and_then(Value::as_str).unwrap_or_default();
+        local(path).is_ok() || !path.contains("://")
+    }
+
     async fn poke(&self, path: &PathBuf) -> Result<bool, ConnectorError> {
         match tokio::fs::metadata(path).await {
             Ok(_) => Ok(true),

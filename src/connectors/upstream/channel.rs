@@ -1,0 +1,24 @@
+//! Connections to an upstream.
+
+use std::time::Duration;
+
+use tonic::transport::{Channel, Endpoint};
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest head of a reply: flytekit puts a traceback with the error's text
+/// in it, percent-encoded, and a head that is too large is an error without any
+/// text.
+const LARGEST_HEAD: u32 = 1 << 20;
+
+/// A connection that is made with the first call, and again after a loss.
+pub(super) fn to(endpoint: Endpoint) -> Channel {
+    endpoint
+        .connect_timeout(CONNECT_LIMIT)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .http2_max_header_list_size(LARGEST_HEAD)
+        .connect_lazy()
+}
