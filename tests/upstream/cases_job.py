@@ -15,7 +15,7 @@ PHASES = ("QUEUED", "WAITING_FOR_RESOURCES", "INITIALIZING", "RUNNING", "SUCCEED
 
 ENDS = ("SUCCEEDED", "FAILED", "ABORTED", "RETRYABLE_FAILED")
 
-WAYS = ("plain", "lines", "empty", "cause", "group", "flyte", "recursion", "long")
+WAYS = ("plain", "lines", "empty", "cause", "group", "flyte", "recursion", "long", "wide")
 """See fail() in team_connectors/broken.py."""
 
 

@@ -43,20 +43,23 @@ GROUPS = {
     "agents": cases_agents.CASES,
 }
 
-WAYS = ("endpoint", "modules", "plain")
+WAYS = ["endpoint", "modules", "plain"]
 """How Flightdeck is in front of flytekit."""
 
+BEHIND = "behind-endpoint"
+"""The service that Flightdeck's endpoint is."""
 
-def start(place: Deployments, against_self: bool) -> dict[str, Service]:
-    """flytekit, and Flightdeck in each way."""
-    services = {"flytekit": place.flytekit("flytekit")}
-    if against_self:
-        services |= {way: place.flytekit(way) for way in WAYS}
-    else:
-        behind = place.flytekit("behind-endpoint")
-        services["endpoint"] = place.endpoint("endpoint", Pace(), behind)
-        services["modules"] = place.modules("modules", Pace())
-        services["plain"] = place.command("plain", Pace(), handle="plain")
+
+def start(place: Deployments, ways: list[str], against_self: bool) -> dict[str, Service]:
+    """flytekit, and Flightdeck in each of these ways."""
+    services = {"flytekit": place.flytekit("flytekit"), BEHIND: place.flytekit(BEHIND)}
+    starts: dict[str, Callable[[], Service]] = {
+        "endpoint": lambda: place.endpoint("endpoint", Pace(), services[BEHIND]),
+        "modules": lambda: place.modules("modules", Pace()),
+        "plain": lambda: place.command("plain", Pace(), handle="plain"),
+    }
+    for way in ways:
+        services[way] = place.flytekit(way) if against_self else starts[way]()
     for service in place.started:
         service.wait()
     return services
@@ -75,8 +78,9 @@ def run_group(report: Report, cases: dict[str, Callable[[Team], Fields]], name: 
     with ThreadPoolExecutor(len(teams)) as pool:
         for case, call in cases.items():
             outcomes = dict(zip(teams, pool.map(lambda team, call=call: attempt(call, team), teams.values())))
-            for way in WAYS:
-                compare(report, f"{way}/{case}", outcomes["flytekit"], outcomes[way])
+            for way, outcome in outcomes.items():
+                if way != "flytekit":
+                    compare(report, f"{way}/{case}", outcomes["flytekit"], outcome)
     if cases:
         report.group(name, started, before)
 
@@ -100,10 +104,11 @@ HANDOVERS = (
 """Who makes a task, and who is asked about it then."""
 
 
-def run_handovers(report: Report, only: str, teams: Callable[[], dict[str, Team]]) -> None:
+def run_handovers(report: Report, options: argparse.Namespace, teams: Callable[[], dict[str, Team]]) -> None:
+    pairs = [pair for pair in HANDOVERS if {*pair} <= {"flytekit", *options.ways}]
     started, before = time.monotonic(), (report.score.passed, report.score.failed)
     for name, call in cases_handover.CASES.items():
-        chosen = [pair for pair in HANDOVERS if fnmatchcase(f"handover/{pair[0]}-to-{pair[1]}/{name}", only)]
+        chosen = [pair for pair in pairs if fnmatchcase(f"handover/{pair[0]}-to-{pair[1]}/{name}", options.only)]
         if not chosen:
             continue
 
@@ -120,31 +125,34 @@ def run_handovers(report: Report, only: str, teams: Callable[[], dict[str, Team]
 
 
 def conformance(report: Report, place: Deployments, options: argparse.Namespace) -> None:
-    services, backend = start(place, options.against_self), Backend()
+    services, backend = start(place, options.ways, options.against_self), Backend()
     clients = {name: Client(service, backend, place.files) for name, service in services.items()}
 
     def teams() -> dict[str, Team]:
         return {name: Team(services[name], client, place) for name, client in clients.items()}
 
     for name, cases in GROUPS.items():
-        run_group(report, {c: f for c, f in cases.items() if chosen(c, options.only)}, name, teams())
-    run_handovers(report, options.only, teams)
-    if not options.against_self and fnmatchcase("natives", options.only):
-        report.checked("natives", natives.wrong(teams()["endpoint"], place.started[1], place), 0)
+        asked = {way: team for way, team in teams().items() if way != BEHIND}
+        run_group(report, {case: call for case, call in cases.items() if chosen(case, options)}, name, asked)
+    run_handovers(report, options, teams)
+    if not options.against_self and "endpoint" in options.ways and fnmatchcase("natives", options.only):
+        report.checked("natives", natives.wrong(teams()["endpoint"], services[BEHIND], place), 0)
     for service in place.started:
         if not service.alive():
             report.broken(f"{service.name} is still alive", StartError(service.tail()))
     backend.stop()
 
 
-def chosen(case: str, only: str) -> bool:
-    return fnmatchcase(case, only) or any(fnmatchcase(f"{way}/{case}", only) for way in WAYS)
+def chosen(case: str, options: argparse.Namespace) -> bool:
+    """A case that is chosen for one way is asked in all."""
+    return any(fnmatchcase(f"{way}/{case}", options.only) for way in options.ways)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("binary", nargs="?", type=Path, default=Path("target/release/flightdeck"))
     parser.add_argument("--only", default="*", metavar="PATTERN", help="only cases whose name matches")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="only these ways of being in front")
     parser.add_argument("--against-self", action="store_true", help="flytekit in Flightdeck's place: tries the run")
     return parser.parse_args()
 
@@ -167,8 +175,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="flightdeck-upstream-") as temporary:
         folder = Path(temporary)
         try:
-            conformance(report, new_place("conformance"), options)
-            places[0].stop()
+            if not options.only.startswith("fault/"):
+                conformance(report, new_place("conformance"), options)
+                places[0].stop()
             for name, fault in faults.FAULTS.items():
                 if fnmatchcase(f"fault/{name}", options.only) and not options.against_self:
                     faults.run(report, name, fault, new_place(name))
@@ -180,7 +189,7 @@ def main() -> int:
             ending.done()
             for place in places:
                 place.stop()
-    report.table(strict=complete and options.only == "*" and not options.against_self)
+    report.table(strict=complete and options.only == "*" and options.ways == WAYS and not options.against_self)
     print(f"\n{time.monotonic() - begun:.0f} s")
     print(f"{report.score.passed} passed, {report.score.failed} failed")
     return 1 if report.score.failed else 0

@@ -125,17 +125,17 @@ def _lines(replies: Iterable[agent_pb2.GetTaskLogsResponse]) -> Iterable[str]:
 
 
 def handle_fields(handle: bytes) -> Fields:
-    """The meta in a handle, and whether there is anything beside it. A meta that is JSON is written anew: the order
-    of keys that come from a protobuf map is not flytekit's own."""
-    begin, end = handle.find(b"{"), handle.rfind(b"}") + 1
-    meta, size = handle, len(handle)
-    if 0 <= begin < end:
-        meta, size = handle[begin:end], end - begin
-    try:
-        written = json.dumps(json.loads(meta), sort_keys=True, ensure_ascii=False)
-    except ValueError:
-        written = repr(meta)
-    return {"meta": written, "beside": len(handle) - size}
+    """The meta in a handle, and how much there is beside it. A meta that is JSON is written anew: the order of keys
+    that come from a protobuf map is not flytekit's own."""
+    end, begin = handle.rfind(b"}") + 1, -1
+    while (begin := handle.find(b'{"', begin + 1)) >= 0:
+        try:
+            meta = json.loads(handle[begin:end])
+        except ValueError:  # an id may look like the beginning
+            continue
+        written = json.dumps(meta, sort_keys=True, ensure_ascii=False)
+        return {"meta": written, "beside": len(handle) - (end - begin)}
+    return {"meta": repr(handle), "beside": 0}
 
 
 def without_calls(fields: Fields) -> Fields:

@@ -52,6 +52,8 @@ def fail(how: str, operation: str) -> None:
         raise FlyteUserException(f"the user is to blame for {operation}")
     if how == "long":
         raise JobError("x" * 20_000)
+    if how == "wide":
+        raise JobError("世" * 20_000)
     if how == "recursion":
         fail(how, operation)
     if how == "cancelled":
