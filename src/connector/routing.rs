@@ -133,9 +133,8 @@ impl Table {
     }
 
     fn refresh(&mut self) -> Result<(), RegistryError> {
-        let native_agents = self.native_agents()?;
         self.candidates = self.candidates();
-        self.agents = native_agents;
+        self.agents = self.native_agents()?;
         let forwarded = self.forwarders.iter().flat_map(|forwarding| {
             let agents = forwarding.agents.iter().flatten();
             agents.filter_map(|agent| self.forwarded_agent(forwarding.to.name(), agent))
@@ -168,6 +167,8 @@ impl Table {
         }
     }
 
+    /// The connectors of this process with the categories in which they are
+    /// asked first.
     fn native_agents(&self) -> Result<Vec<Agent>, RegistryError> {
         let mut agents: Vec<Agent> = Vec::new();
         for category in &self.order {
@@ -185,9 +186,12 @@ impl Table {
             if agent.is_sync != connector.is_sync() {
                 return Err(RegistryError::MixedKinds(agent.name.clone()));
             }
-            agent.supported_task_types.push(category.name.clone());
-            agent.supported_task_categories.push(admin::TaskCategory::from(category));
+            if self.first(category).is_some_and(|first| first.name() == connector.name()) {
+                agent.supported_task_types.push(category.name.clone());
+                agent.supported_task_categories.push(admin::TaskCategory::from(category));
+            }
         }
+        agents.retain(|agent| !agent.supported_task_types.is_empty());
         Ok(agents)
     }
 

@@ -39,6 +39,9 @@ mod wire;
 // The webhook connector against a real HTTP server.
 mod webhook;
 
+// Tasks of other connector services.
+mod upstream;
+
 // The connector of examples/, against the public API.
 mod example;
 
