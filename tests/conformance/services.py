@@ -100,7 +100,15 @@ class Service:
         return self._process.pid
 
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self.status() is None
+
+    def status(self) -> int | None:
+        """That with which it has ended; None while it goes on."""
+        return self._process.poll()
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._process.terminate()
 
     def tail(self) -> str:
         """The end of what it wrote."""

@@ -45,7 +45,12 @@ class Pace:
 
 def upstream(**fields: object) -> str:
     """An `[[upstream]]`. JSON's strings, numbers and lists are TOML's too."""
-    lines = [f"{name} = {json.dumps(value)}" for name, value in ({"name": "team"} | fields).items()]
+    lines = []
+    for name, value in ({"name": "team"} | fields).items():
+        if isinstance(value, dict):
+            lines += [f"{name}.{key} = {json.dumps(item)}" for key, item in value.items()]
+        else:
+            lines.append(f"{name} = {json.dumps(value)}")
     return "\n".join(["[[upstream]]", *lines, ""])
 
 
@@ -58,6 +63,7 @@ class Deployments:
         self.jobs, self.files = folder / "jobs", folder / "files"
         self.jobs.mkdir()
         self.files.mkdir()
+        (folder / "cwd").mkdir()
         self.started: list[Service] = []
 
     def flytekit(self, name: str, port: int | None = None) -> Service:
@@ -76,19 +82,30 @@ class Deployments:
         return self.flightdeck(name, pace.config(), "--worker", "4", "--modules", MODULES)
 
     def command(self, name: str, pace: Pace, handle: str = "envelope", **fields: object) -> Service:
-        """Flightdeck with workers that its configuration names."""
-        return self.flightdeck(name, pace.config(handle) + upstream(command=[*WORKER, "--modules", MODULES], **fields))
+        """Flightdeck with workers that its configuration names, and that find the modules in their folder."""
+        fields |= {"directory": str(HERE), "environment": self.variables()}
+        config = pace.config(handle) + upstream(command=[*WORKER, "--modules", MODULES], **fields)
+        return self.flightdeck(name, config, variables={})
 
-    def flightdeck(self, name: str, config: str, *flags: str, port: int | None = None) -> Service:
+    def flightdeck(
+        self, name: str, config: str, *flags: str, port: int | None = None, variables: dict[str, str] | None = None
+    ) -> Service:
         """Flightdeck with this configuration."""
         port, metrics = port or free_port(), free_port()
         file = self.folder / f"{name}.toml"
-        file.write_text(config + '\n[admin]\nenabled = false\n')
+        file.write_text(config + "\n[admin]\nenabled = false\n")
         command = [str(self.binary), "serve", "connector", "--port", str(port), "--prometheus_port", str(metrics)]
-        return self._start(name, [*command, "--config", str(file), *flags], port, metrics)
+        return self._start(name, [*command, "--config", str(file), *flags], port, metrics, variables)
 
-    def _start(self, name: str, command: list[str], port: int, metrics: int) -> Service:
-        variables = {"PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1", "TEAM_JOBS": str(self.jobs)}
+    def variables(self) -> dict[str, str]:
+        """What the connectors need to know."""
+        return {"PYTHONDONTWRITEBYTECODE": "1", "TEAM_JOBS": str(self.jobs)}
+
+    def _start(
+        self, name: str, command: list[str], port: int, metrics: int, variables: dict[str, str] | None = None
+    ) -> Service:
+        if variables is None:
+            variables = self.variables() | {"PYTHONPATH": str(HERE)}
         service = Service(name, command, port, metrics, self.folder, variables)
         self.started.append(service)
         return service

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -16,11 +17,11 @@ from google.protobuf import text_format
 
 import workers
 from cases_echo import EXECUTION
-from deployments import Deployments, Pace
-from propeller import Propeller
+from deployments import Deployments, Pace, upstream
+from propeller import Propeller, Task
 from report import Report
-from services import Service
-from team import file_request, job_request
+from services import Service, free_port
+from team import file_request, job_request, template
 
 MANY = 1000
 SOME = 200
@@ -35,13 +36,17 @@ PACE = Pace(first=("1s", "2s", "4s"), interval="5s", persist_for="60s")
 """Flightdeck's own schedule but for its long pause."""
 
 
+TRICKLE = 0.25
+"""Seconds between two Creates while something is away."""
+
+
 class Scene:
     """Tasks, the caller that asks for them, and what is found wrong."""
 
     def __init__(self, place: Deployments, propeller: Propeller) -> None:
         self.place, self.propeller = place, propeller
         self.wrong: list[str] = []
-        self._jobs = 0
+        self._jobs = self._executed = 0
 
     def check(self, good: bool, otherwise: str) -> None:
         if not good:
@@ -70,12 +75,15 @@ class Scene:
         return made
 
     async def trickle(self, seconds: float) -> None:
-        """Creates, one after the other, while something is away."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            pause = asyncio.create_task(asyncio.sleep(0.2))
-            await asyncio.gather(*(self.propeller.create(request) for request in self.jobs(1)))
-            await pause
+        """Creates and single calls while something is away."""
+        calls = []
+        for _ in range(int(seconds / TRICKLE)):
+            self._executed += 1
+            made = template("team_sync_echo", {"job": f"sync-{self._executed}"})
+            calls += [asyncio.create_task(self.propeller.create(request)) for request in self.jobs(1)]
+            calls += [asyncio.create_task(self.propeller.execute(made))]
+            await asyncio.sleep(TRICKLE)
+        await asyncio.gather(*calls)
 
     async def finish(self) -> None:
         """What all wait for comes true."""
@@ -90,9 +98,10 @@ class Scene:
         """What must hold in every scene."""
         told = self.propeller
         self.check(not told.failed_gets, f"{len(told.failed_gets)} failed Gets: {told.failed_gets[:3]}")
+        self.check(not told.failed_lists, f"{len(told.failed_lists)} bad lists: {told.failed_lists[:3]}")
         if not creates_may_fail:
             self.check(not told.failed_creates, f"{len(told.failed_creates)} failed Creates: {told.failed_creates[:3]}")
-        doubled = list(self.place.jobs.glob("job-*.2"))
+        doubled = [*self.place.jobs.glob("job-*.2"), *self.place.jobs.glob("sync-*.2")]
         self.check(not doubled, f"{len(doubled)} jobs were created twice")
         lost = [n for n in range(1, self._jobs + 1) if not (self.place.jobs / f"job-{n}.1").exists()]
         self.check(creates_may_fail or not lost, f"{len(lost)} jobs were never created")
@@ -155,6 +164,33 @@ async def endpoint_restarted(scene: Scene, service: Service) -> None:
     scene.verdict()
 
 
+async def endpoint_late(scene: Scene, service: Service) -> None:
+    """A service that runs elsewhere is not there yet when Flightdeck starts; what flytekit has made is asked for."""
+    job = "job-9999"
+    made = scene.place.jobs / f"{job}.1"
+    made.write_text("created\n")
+    (scene.place.jobs / f"{job}.stage").write_text("RUNNING")
+    meta = b'{"job": "%s.1", "console": "https://jobs.example.com"}' % job.encode()
+    early = Task(meta, "team_job")
+    await scene.propeller.get(early)
+    scene.check(early.phase == TaskExecution.RUNNING, f"a task of a service that is not there yet is {early.phase}")
+    port = int(re.search(r"127\.0\.0\.1:(\d+)", service_config(scene, service))[1])
+
+    async def appear() -> None:
+        await asyncio.sleep(1)
+        await asyncio.to_thread(scene.place.flytekit("elsewhere", port).wait)
+
+    await asyncio.gather(appear(), scene.trickle(2))
+    (scene.place.jobs / f"{job}.stage").write_text("SUCCEEDED")
+    scene.propeller.tasks.append(early)
+    await scene.finish()
+    scene.verdict()
+
+
+def service_config(scene: Scene, service: Service) -> str:
+    return (scene.place.folder / f"{service.name}.toml").read_text()
+
+
 async def flightdeck_killed(scene: Scene, service: Service) -> None:
     """SIGKILL of Flightdeck itself, which is started again on its port. Its workers must not outlive it."""
     await scene.create(SOME, 20)
@@ -164,8 +200,8 @@ async def flightdeck_killed(scene: Scene, service: Service) -> None:
     while (left := workers.serving(str(scene.place.jobs))) and time.monotonic() < end:
         await asyncio.sleep(0.05)
     scene.check(not left, f"workers outlive Flightdeck: {left}")
-    config = (scene.place.folder / f"{service.name}.toml").read_text().partition("\n[admin]")[0]
-    again = scene.place.flightdeck("again", config, port=service.port)
+    config = service_config(scene, service).partition("\n[admin]")[0]
+    again = scene.place.flightdeck("again", config, port=service.port, variables={})
     await asyncio.to_thread(again.wait)
     await scene.propeller.rounds(2)
     await scene.finish()
@@ -193,10 +229,15 @@ def in_front_of_endpoint(place: Deployments) -> Service:
     return place.endpoint("endpoint", PACE, elsewhere)
 
 
+def in_front_of_nothing(place: Deployments) -> Service:
+    return place.flightdeck("late", PACE.config() + upstream(endpoint=f"http://127.0.0.1:{free_port()}"))
+
+
 FAULTS: dict[str, Fault] = {
     "worker-killed": (worker_killed, lambda place: place.command("killed", PACE, workers=1)),
     "worker-hangs": (worker_hangs, lambda place: place.command("hangs", PACE, workers=2, hang_timeout="2s")),
     "endpoint-restarted": (endpoint_restarted, in_front_of_endpoint),
+    "endpoint-late": (endpoint_late, in_front_of_nothing),
     "flightdeck-killed": (flightdeck_killed, lambda place: place.command("front", PACE, workers=2)),
     "spread": (spread, lambda place: place.command("spread", PACE, workers=2)),
 }

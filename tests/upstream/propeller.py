@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 
 import grpc
 from flyteidl.admin import agent_pb2
+from flyteidl.core import tasks_pb2
 from flyteidl.core.execution_pb2 import TaskExecution
 from flyteidl.service import agent_pb2_grpc
+
+from build import header, inputs
 
 DEADLINE = 10.0
 """Propeller's own, of every call."""
@@ -38,6 +41,8 @@ class Propeller:
     gets: int = 0
     failed_gets: list[str] = field(default_factory=list)
     failed_creates: list[str] = field(default_factory=list)
+    lists: int = 0
+    failed_lists: list[str] = field(default_factory=list)
     slowest_get: float = 0.0
     slowest_create: float = 0.0
     messages: Counter[str] = field(default_factory=Counter)
@@ -86,14 +91,43 @@ class Propeller:
         if resource.message and task.category == "sensor":  # these have no message of their own
             self.messages[resource.message[:200]] += 1
 
+    async def list(self) -> None:
+        """On a connection of its own, as propeller does it; a task type that is not listed is forgotten."""
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+            try:
+                request = agent_pb2.ListAgentsRequest()
+                reply = await agent_pb2_grpc.AgentMetadataServiceStub(channel).ListAgents(request, timeout=DEADLINE)
+            except grpc.RpcError as error:
+                self.failed_lists.append(said(error))
+                return
+        listed = {category.name for agent in reply.agents for category in agent.supported_task_categories}
+        self.lists += 1
+        if missing := {task.category for task in self.tasks} - listed:
+            self.failed_lists.append(f"{missing} not listed")
+
+    async def execute(self, template: tasks_pb2.TaskTemplate) -> None:
+        """A task in one call."""
+        stub = agent_pb2_grpc.SyncAgentServiceStub(self._channel)
+        begun = time.monotonic()
+        try:
+            replies = [reply async for reply in stub.ExecuteTaskSync(iter([header(template), inputs()]), timeout=DEADLINE)]
+        except grpc.RpcError as error:
+            self.failed_creates.append(said(error))
+            return
+        self.slowest_create = max(self.slowest_create, time.monotonic() - begun)
+        if [reply.header.resource.phase for reply in replies] != [TaskExecution.SUCCEEDED]:
+            self.failed_creates.append(f"{replies}")
+
     async def round(self) -> None:
-        """Ask for every task that has not ended, once, over most of a second."""
+        """List the agents, and ask for every task that has not ended, once, over most of a second."""
+        listed = asyncio.create_task(self.list())
         waiting = [task for task in self.tasks if task.phase not in TERMINAL]
         slices = 10
         for begin in range(slices):
             pause = asyncio.create_task(asyncio.sleep(1 / slices))
             await asyncio.gather(*(self.get(task) for task in waiting[begin::slices]))
             await pause
+        await listed
 
     async def rounds(self, count: int) -> None:
         for _ in range(count):

@@ -25,6 +25,7 @@ import cases_sensors  # noqa: E402
 import ending  # noqa: E402
 import faults  # noqa: E402
 import natives  # noqa: E402
+import starts  # noqa: E402
 from backend import Backend  # noqa: E402
 from client import Client, Fields  # noqa: E402
 from deployments import Deployments, Pace  # noqa: E402
@@ -175,9 +176,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="flightdeck-upstream-") as temporary:
         folder = Path(temporary)
         try:
-            if not options.only.startswith("fault/"):
+            if not options.only.startswith(("fault/", "start/")):
                 conformance(report, new_place("conformance"), options)
                 places[0].stop()
+            for name, start_or_stop in starts.STARTS.items():
+                if fnmatchcase(f"start/{name}", options.only) and not options.against_self:
+                    starts.run(report, name, start_or_stop, new_place(name))
+                    places[-1].stop()
             for name, fault in faults.FAULTS.items():
                 if fnmatchcase(f"fault/{name}", options.only) and not options.against_self:
                     faults.run(report, name, fault, new_place(name))
