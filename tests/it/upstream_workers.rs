@@ -66,7 +66,8 @@ async fn a_worker_whose_guard_is_killed_is_not_left() {
 #[tokio::test]
 async fn workers_stop_with_the_service() {
     for command in [Command::direct(), Command::wrapped()] {
-        let mut deck = Deck::start(&command.settings("workers = 2")).await;
+        let settings = "workers = 2\nstop_timeout = \"1h\"";
+        let mut deck = Deck::start(&command.settings(settings)).await;
         let workers = [deck.next_worker().await, deck.next_worker().await];
         deck.until_health(Serving).await;
         deck.signal("TERM").await;
