@@ -1,6 +1,8 @@
 //! What no type can say of a setting.
 
-use std::{fmt::Debug, time::Duration};
+mod upstream;
+
+use std::{borrow::Cow, fmt::Debug, time::Duration};
 
 use tokio::sync::Semaphore;
 use url::Url;
@@ -43,7 +45,7 @@ impl Config {
         duration("tasks.do_limit", tasks.do_limit, milli)?;
         if tasks.enforce_timeout && tasks.handle == super::HandleFormat::Plain {
             return Err(ConfigError::Value {
-                key: "tasks.enforce_timeout",
+                key: "tasks.enforce_timeout".into(),
                 value: "true".into(),
                 allowed: "with tasks.handle = \"plain\" no handle carries the deadline over a \
                           restart; use \"envelope\", or leave timeouts to the caller"
@@ -70,7 +72,8 @@ impl Config {
             1,
             LARGEST_MESSAGE,
         )?;
-        duration("webhook.pool_idle_timeout", webhook.pool_idle_timeout, Duration::ZERO)
+        duration("webhook.pool_idle_timeout", webhook.pool_idle_timeout, Duration::ZERO)?;
+        upstream::validate(&self.upstream)
     }
 
     fn check_ports(&self) -> Result<(), ConfigError> {
@@ -79,7 +82,7 @@ impl Config {
             return Ok(());
         }
         Err(ConfigError::Value {
-            key: "metrics.port",
+            key: "metrics.port".into(),
             value: port.to_string(),
             allowed: "it is server.port too; give each a port of its own".into(),
         })
@@ -92,7 +95,7 @@ impl Traces {
             let url = Url::parse(endpoint).ok();
             if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
                 return Err(ConfigError::Value {
-                    key: "traces.endpoint",
+                    key: "traces.endpoint".into(),
                     value: format!("{endpoint:?}"),
                     allowed: "it is the URL of a collector, such as \"http://localhost:4317\""
                         .into(),
@@ -139,7 +142,7 @@ impl Config {
         let admin = &self.admin;
         if !admin.host.is_loopback() {
             return Err(ConfigError::Value {
-                key: "admin.host",
+                key: "admin.host".into(),
                 value: format!("\"{}\"", admin.host),
                 allowed: "it must be a loopback address such as \"127.0.0.1\", because the admin \
                           service tells the names of executions and the texts of errors to \
@@ -151,7 +154,7 @@ impl Config {
         let taken = others.into_iter().find(|(_, port)| *port != 0 && Some(*port) == admin.port);
         match taken {
             Some((other, port)) if admin.enabled => Err(ConfigError::Value {
-                key: "admin.port",
+                key: "admin.port".into(),
                 value: port.to_string(),
                 allowed: format!("it is {other} too; give each a port of its own"),
             }),
@@ -165,7 +168,7 @@ fn at_most(key: &'static str, value: usize, max: usize) -> Result<(), ConfigErro
 }
 
 fn between<T: PartialOrd + Debug>(
-    key: &'static str,
+    key: impl Into<Cow<'static, str>>,
     value: T,
     min: T,
     max: T,
@@ -174,18 +177,22 @@ fn between<T: PartialOrd + Debug>(
         return Ok(());
     }
     Err(ConfigError::Value {
-        key,
+        key: key.into(),
         value: format!("{value:?}"),
         allowed: format!("it goes from {min:?} to {max:?}"),
     })
 }
 
-fn duration(key: &'static str, value: Duration, min: Duration) -> Result<(), ConfigError> {
+fn duration(
+    key: impl Into<Cow<'static, str>>,
+    value: Duration,
+    min: Duration,
+) -> Result<(), ConfigError> {
     if (min..=LONGEST).contains(&value) {
         return Ok(());
     }
     Err(ConfigError::Value {
-        key,
+        key: key.into(),
         value: format!("\"{}\"", humantime::format_duration(value)),
         allowed: format!(
             "it goes from \"{}\" to \"{}\"",

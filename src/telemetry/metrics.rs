@@ -19,6 +19,7 @@ use super::{
     rpc::{Method, RpcMetrics},
     server::ServerMetrics,
     summary::{Summary, SummaryVec},
+    upstream::UpstreamMetrics,
 };
 
 /// An operation as flytekit's labels name it.
@@ -74,6 +75,7 @@ pub struct Metrics {
     deletes_given_up: IntCounterVec,
     server: ServerMetrics,
     rpcs: RpcMetrics,
+    upstreams: UpstreamMetrics,
 }
 
 impl Metrics {
@@ -189,6 +191,7 @@ impl Metrics {
             )?,
             server: ServerMetrics::new(&registry)?,
             rpcs: RpcMetrics::new(&registry)?,
+            upstreams: UpstreamMetrics::new(&registry)?,
             registry: registry.clone(),
             types: TaskTypes::default(),
             requests: DashMap::new(),
@@ -259,6 +262,11 @@ impl Metrics {
     /// The metrics of the gRPC server.
     pub fn server(&self) -> &ServerMetrics {
         &self.server
+    }
+
+    /// The metrics of upstreams.
+    pub fn upstreams(&self) -> &UpstreamMetrics {
+        &self.upstreams
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an operator sees of the service: logs, Prometheus metrics and
 //! OpenTelemetry's traces.
 
+pub mod exposition;
 mod json;
 mod labels;
 pub mod logs;
@@ -11,11 +12,13 @@ mod server;
 mod spans;
 mod summary;
 mod traces;
+mod upstream;
 
 pub use metrics::{Metrics, Operation, RequestMetrics, TaskGauge, TaskMetrics};
 pub use rpc::Method;
 pub use server::ServerMetrics;
 pub use spans::SpanMetrics;
 pub use traces::{RpcSpan, TaskSpan, TaskTrace, Traces, TracesError, inject_trace};
+pub use upstream::{UpstreamMetrics, WorkerGauge};
 
 use rpc::code_name;

@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::client::Client;
+use super::{client::Client, elsewhere::Elsewhere};
 use crate::connector::ConnectorRegistry;
 
 /// How often propeller asks, and so do we.
@@ -20,26 +20,34 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(100);
 /// When asking for a first answer becomes less frequent.
 const FIRST_WHILE: Duration = Duration::from_secs(60);
 
+/// When a first answer is late; a worker takes some seconds to start.
+const LATE: Duration = Duration::from_secs(10);
+
 /// How far a list has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
     /// Not asked yet.
     Unasked,
-    /// The last answer was an error.
-    Failed,
+    /// It has not answered for a while.
+    Late,
     /// There is a list.
     Listed,
 }
 
-/// Keeps the registry's list of an upstream fresh, for ever.
+/// Keeps the registry's list of an upstream fresh, for ever. Of one that runs
+/// elsewhere it is also found out here that a connection is dead.
 pub(super) async fn keep_fresh(
     client: Arc<Client>,
     registry: Arc<ConnectorRegistry>,
     progress: watch::Sender<Listing>,
+    elsewhere: Option<Elsewhere>,
 ) {
     let began = Instant::now();
     loop {
-        let listed = refresh(&client, &registry, &progress).await;
+        let listed = refresh(&client, &registry, &progress, began).await;
+        if let (false, Some(elsewhere)) = (listed, &elsewhere) {
+            elsewhere.connect();
+        }
         let is_first = *progress.borrow() != Listing::Listed && began.elapsed() < FIRST_WHILE;
         sleep(if is_first && !listed { FIRST_INTERVAL } else { INTERVAL }).await;
     }
@@ -51,6 +59,7 @@ async fn refresh(
     client: &Client,
     registry: &ConnectorRegistry,
     progress: &watch::Sender<Listing>,
+    began: Instant,
 ) -> bool {
     let upstream = client.name();
     match client.list().await {
@@ -66,8 +75,8 @@ async fn refresh(
         }
         Err(error) => {
             // What it listed before stays in force.
-            let listed = *progress.borrow() == Listing::Listed;
-            if !listed && progress.send_replace(Listing::Failed) == Listing::Unasked {
+            if *progress.borrow() == Listing::Unasked && began.elapsed() > LATE {
+                progress.send_replace(Listing::Late);
                 warn!(upstream, %error, "the upstream has not listed its connectors yet");
             }
             false
