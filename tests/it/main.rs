@@ -45,6 +45,9 @@ mod webhook;
 // Tasks of other connector services.
 mod upstream;
 
+// What is told of tasks and requests in traces, metrics and the log.
+mod traces;
+
 // The connector of examples/, against the public API.
 mod example;
 

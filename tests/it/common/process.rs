@@ -64,8 +64,8 @@ impl Process {
             .expect("the binary starts");
         let stderr = child.stderr.take().expect("a pipe");
         let mut log = BufReader::new(stderr).lines();
-        let line = find(&mut log, "grpc=").await;
-        Self { grpc: address(&line, "grpc="), metrics: address(&line, "prometheus="), child, log }
+        let line = find(&mut log, "listening").await;
+        Self { grpc: address(&line, "grpc"), metrics: address(&line, "prometheus"), child, log }
     }
 
     /// A connection to it.
@@ -86,6 +86,18 @@ impl Process {
         find(&mut self.log, text).await
     }
 
+    /// Waits until it has closed its log, and gives the lines that are left.
+    pub async fn rest_of_log(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let read = async {
+            while let Some(line) = self.log.next_line().await.expect("text") {
+                lines.push(line);
+            }
+        };
+        timeout(LIMIT, read).await.expect("the log ends");
+        lines
+    }
+
     /// What Prometheus would scrape.
     pub async fn scrape(&self) -> String {
         let response = reqwest::get(format!("http://{}/metrics", self.metrics)).await;
@@ -101,7 +113,10 @@ impl Process {
 
 fn address(line: &str, name: &str) -> SocketAddr {
     let (_, rest) = line.split_once(name).expect("an address");
-    rest.split_whitespace().next().expect("an address").parse().expect("an address")
+    // As a field of a line for people, or of one in JSON.
+    let rest = rest.trim_start_matches(['=', '"', ':']);
+    let address = rest.split(['"', ' ']).next().expect("an address");
+    address.parse().expect("an address")
 }
 
 async fn find(log: &mut Lines<BufReader<ChildStderr>>, text: &str) -> String {

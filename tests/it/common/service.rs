@@ -12,7 +12,7 @@ use flightdeck::{
     connectors::builtin,
     server::{ServeError, Service},
     supervisor::{Clock, Randomness, Tasks, World},
-    telemetry::Metrics,
+    telemetry::{Metrics, Traces},
 };
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 use tonic::transport::Channel;
@@ -82,6 +82,19 @@ pub struct TestService {
 impl TestService {
     /// Starts a service with the built-in connectors and the backend's.
     pub fn start(mut config: Config, backend: &Backend) -> Self {
+        Self::localhost(&mut config);
+        Self::start_as_is(config, backend)
+    }
+
+    /// The same, in the real world and with the traces of the configuration.
+    pub fn start_traced(mut config: Config, backend: &Backend) -> Self {
+        Self::localhost(&mut config);
+        let world = World::real();
+        let traces = Traces::start(&config.traces, world.trace_ids()).expect("traces");
+        Self::run(config, backend, world, traces)
+    }
+
+    fn localhost(config: &mut Config) {
         let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
         config.server.port = 0;
         config.metrics.port = 0;
@@ -89,13 +102,17 @@ impl TestService {
         config.server.host = localhost;
         config.metrics.host = localhost;
         config.server.drain_grace = Duration::ZERO;
-        Self::start_as_is(config, backend)
     }
 
     /// Starts a service on the addresses of the configuration.
     pub fn start_as_is(config: Config, backend: &Backend) -> Self {
+        Self::run(config, backend, world(), Traces::off())
+    }
+
+    fn run(config: Config, backend: &Backend, world: World, traces: Traces) -> Self {
         let connectors = Arc::new(connectors(&config, backend));
-        let service = Service::bind(config, connectors, world()).expect("free ports");
+        let service = Service::bind(config, connectors, world).expect("free ports");
+        let service = service.with_traces(traces);
         let (stop, stopped) = oneshot::channel();
         Self {
             grpc: service.grpc_address().expect("a bound port"),

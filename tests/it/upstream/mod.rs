@@ -4,7 +4,7 @@ mod faults;
 mod forwarded;
 mod road;
 mod routing;
-mod server;
+pub mod server;
 
 use std::time::Duration;
 

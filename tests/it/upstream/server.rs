@@ -55,6 +55,15 @@ pub struct Script {
     pub asked_metrics: Vec<GetTaskMetricsRequest>,
     pub asked_logs: Vec<GetTaskLogsRequest>,
     pub executes: Vec<(CreateRequestHeader, LiteralMap)>,
+    /// The traces that Creates, Gets and Deletes came with.
+    pub traces: Vec<String>,
+}
+
+impl Script {
+    fn note_trace<T>(&mut self, request: &Request<T>) {
+        let trace = request.metadata().get("traceparent").map(|trace| trace.to_str());
+        self.traces.extend(trace.map(|trace| trace.expect("ASCII").to_owned()));
+    }
 }
 
 /// The service, on a port that stays the same over restarts.
@@ -116,6 +125,7 @@ impl FakeUpstream {
             asked_metrics: Vec::new(),
             asked_logs: Vec::new(),
             executes: Vec::new(),
+            traces: Vec::new(),
         };
         let script = Arc::new(Mutex::new(script));
         Self { address, script, running: Arc::default() }
@@ -182,6 +192,7 @@ impl AsyncAgentService for Handlers {
         request: Request<CreateTaskRequest>,
     ) -> Answer<Response<CreateTaskResponse>> {
         self.with(|script| {
+            script.note_trace(&request);
             script.creates.push(request.into_inner());
             script.create.clone().map(Response::new)
         })
@@ -192,6 +203,7 @@ impl AsyncAgentService for Handlers {
         request: Request<GetTaskRequest>,
     ) -> Answer<Response<GetTaskResponse>> {
         let (hangs, answer) = self.with(|script| {
+            script.note_trace(&request);
             script.gets.push(request.into_inner());
             (script.hangs, script.get.clone())
         });
@@ -206,6 +218,7 @@ impl AsyncAgentService for Handlers {
         request: Request<DeleteTaskRequest>,
     ) -> Answer<Response<DeleteTaskResponse>> {
         self.with(|script| {
+            script.note_trace(&request);
             script.deletes.push(request.into_inner());
             script.delete.clone().map(|()| Response::new(DeleteTaskResponse {}))
         })
