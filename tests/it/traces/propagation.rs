@@ -43,7 +43,7 @@ fn traceparent(trace: &str, root: &str) -> String {
 #[tokio::test]
 async fn a_webhooks_request_carries_its_tasks_trace() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+    let url = format!("http://{}/unguessable", listener.local_addr().expect("an address"));
     let received = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let mut head = vec![0; 4096];
@@ -68,7 +68,11 @@ async fn a_webhooks_request_carries_its_tasks_trace() {
     let head = received.await.expect("no panic");
     let header = format!("traceparent: {}", traceparent(&root.trace, &root.id));
     assert!(head.contains(&header), "{head}");
-    assert!(!spans.iter().any(|span| span.attributes.values().any(|value| value.contains("hook"))));
+    assert!(
+        !spans
+            .iter()
+            .any(|span| span.attributes.values().any(|value| value.contains("unguessable")))
+    );
 }
 
 #[tokio::test]

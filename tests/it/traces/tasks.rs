@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flightdeck::{
     config::HandleFormat,
-    connector::{ConnectorError, Phase, Resource},
+    connector::{ConnectorError, Phase},
     wire::flyteidl::{
         admin::{ExecuteTaskSyncRequest, execute_task_sync_request::Part},
         core::LiteralMap,
@@ -17,7 +17,7 @@ use super::{Traced, quick, root, told};
 use crate::common::{
     backend::{Backend, Does},
     collector::Collector,
-    requests::{anonymous, create, get, header},
+    requests::{anonymous, create, header},
     service::LIMIT,
 };
 
