@@ -1,6 +1,8 @@
 //! What no type can say of a setting.
 
-use std::{fmt::Debug, time::Duration};
+mod upstream;
+
+use std::{borrow::Cow, fmt::Debug, time::Duration};
 
 use tokio::sync::Semaphore;
 
@@ -41,7 +43,7 @@ impl Config {
         duration("tasks.do_limit", tasks.do_limit, milli)?;
         if tasks.enforce_timeout && tasks.handle == super::HandleFormat::Plain {
             return Err(ConfigError::Value {
-                key: "tasks.enforce_timeout",
+                key: "tasks.enforce_timeout".into(),
                 value: "true".into(),
                 allowed: "with tasks.handle = \"plain\" no handle carries the deadline over a \
                           restart; use \"envelope\", or leave timeouts to the caller"
@@ -68,7 +70,8 @@ impl Config {
             1,
             LARGEST_MESSAGE,
         )?;
-        duration("webhook.pool_idle_timeout", webhook.pool_idle_timeout, Duration::ZERO)
+        duration("webhook.pool_idle_timeout", webhook.pool_idle_timeout, Duration::ZERO)?;
+        upstream::validate(&self.upstream)
     }
 
     fn check_ports(&self) -> Result<(), ConfigError> {
@@ -77,7 +80,7 @@ impl Config {
             return Ok(());
         }
         Err(ConfigError::Value {
-            key: "metrics.port",
+            key: "metrics.port".into(),
             value: port.to_string(),
             allowed: "it is server.port too; give each a port of its own".into(),
         })
@@ -114,7 +117,7 @@ impl Config {
         let admin = &self.admin;
         if !admin.host.is_loopback() {
             return Err(ConfigError::Value {
-                key: "admin.host",
+                key: "admin.host".into(),
                 value: format!("\"{}\"", admin.host),
                 allowed: "it must be a loopback address such as \"127.0.0.1\", because the admin \
                           service tells the names of executions and the texts of errors to \
@@ -126,7 +129,7 @@ impl Config {
         let taken = others.into_iter().find(|(_, port)| *port != 0 && Some(*port) == admin.port);
         match taken {
             Some((other, port)) if admin.enabled => Err(ConfigError::Value {
-                key: "admin.port",
+                key: "admin.port".into(),
                 value: port.to_string(),
                 allowed: format!("it is {other} too; give each a port of its own"),
             }),
@@ -140,7 +143,7 @@ fn at_most(key: &'static str, value: usize, max: usize) -> Result<(), ConfigErro
 }
 
 fn between<T: PartialOrd + Debug>(
-    key: &'static str,
+    key: impl Into<Cow<'static, str>>,
     value: T,
     min: T,
     max: T,
@@ -149,18 +152,22 @@ fn between<T: PartialOrd + Debug>(
         return Ok(());
     }
     Err(ConfigError::Value {
-        key,
+        key: key.into(),
         value: format!("{value:?}"),
         allowed: format!("it goes from {min:?} to {max:?}"),
     })
 }
 
-fn duration(key: &'static str, value: Duration, min: Duration) -> Result<(), ConfigError> {
+fn duration(
+    key: impl Into<Cow<'static, str>>,
+    value: Duration,
+    min: Duration,
+) -> Result<(), ConfigError> {
     if (min..=LONGEST).contains(&value) {
         return Ok(());
     }
     Err(ConfigError::Value {
-        key,
+        key: key.into(),
         value: format!("\"{}\"", humantime::format_duration(value)),
         allowed: format!(
             "it goes from \"{}\" to \"{}\"",

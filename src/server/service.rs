@@ -35,7 +35,7 @@ use super::{
 use crate::{
     config::Config,
     connector::ConnectorRegistry,
-    connectors::upstream::{UpstreamError, Upstreams},
+    connectors::upstream::{Scraper, UpstreamError, Upstreams},
     supervisor::{Tasks, World},
     telemetry::Metrics,
     wire::{
@@ -73,6 +73,9 @@ pub enum ServeError {
     /// The supervisor's actor cannot be started.
     #[error("cannot start the task registry: {0}")]
     Registry(#[from] ractor::SpawnErr),
+    /// There can be no HTTP client for the metrics of workers.
+    #[error("cannot ask workers for their metrics: {0}")]
+    Scraper(#[from] reqwest::Error),
     /// The reflection service does not read our own descriptors.
     #[error("cannot describe the services: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -128,7 +131,8 @@ impl Service {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { config, connectors, world, grpc, prometheus, admin } = self;
         let core = Core::start(config, connectors, world).await?;
-        let _endpoint = MetricsEndpoint::start(prometheus, core.metrics.clone());
+        let _endpoint =
+            MetricsEndpoint::start(prometheus, core.metrics.clone(), core.upstreams.scraper()?);
         let _admin = admin.map(|listener| AdminServer::start(listener, &core.tasks));
         core.serve(grpc, shutdown).await
     }
@@ -168,7 +172,7 @@ impl Core {
         let metrics = Arc::new(Metrics::new()?);
         let tasks = Tasks::start(&config, connectors.clone(), metrics.clone(), world.clone());
         let tasks = tasks.await?;
-        let upstreams = Upstreams::start(&config, &connectors)?;
+        let upstreams = Upstreams::start(&config, &connectors, &metrics)?;
         Ok(Self { config, connectors, world, metrics, tasks, upstreams })
     }
 
@@ -210,7 +214,10 @@ impl Core {
         tokio::select! {
             // Without upstreams to wait for, the first caller finds it SERVING.
             biased;
-            ended = life => ended?,
+            ended = life => if let Err(error) = ended {
+                upstreams.stop().await;
+                return Err(error);
+            },
             never = connections.accept(incoming) => match never {},
         }
         health.end_watches();
@@ -219,6 +226,7 @@ impl Core {
         // Deletes went on meanwhile; now no request can open another one.
         tasks.drain(deadline).await;
         tasks.stop();
+        upstreams.stop().await;
         Ok(())
     }
 }
@@ -258,8 +266,8 @@ fn routes(
 struct MetricsEndpoint(JoinHandle<()>);
 
 impl MetricsEndpoint {
-    fn start(listener: TcpListener, metrics: Arc<Metrics>) -> Self {
-        let server = axum::serve(listener, metrics::router(metrics)).into_future();
+    fn start(listener: TcpListener, metrics: Arc<Metrics>, workers: Option<Scraper>) -> Self {
+        let server = axum::serve(listener, metrics::router(metrics, workers)).into_future();
         Self(tokio::spawn(async move {
             if let Err(error) = server.await {
                 error!(%error, "the Prometheus endpoint failed");

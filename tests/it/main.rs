@@ -30,6 +30,9 @@ mod server_drain;
 mod server_limits;
 mod service;
 
+// The workers of an upstream, as processes.
+mod upstream_workers;
+
 // The admin service, and the command that asks it.
 mod admin;
 

@@ -15,10 +15,26 @@ const LARGEST_HEAD: u32 = 1 << 20;
 
 /// A connection that is made with the first call, and again after a loss.
 pub(super) fn to(endpoint: Endpoint) -> Channel {
+    lazy(
+        endpoint
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT),
+    )
+}
+
+/// A connection to a worker on this machine.
+///
+/// Without keepalive: gRPC in Python closes a connection on which pings come
+/// while it sends nothing, which is what it does while a connector blocks its
+/// event loop. A worker that is gone is noticed by its process.
+pub(super) fn to_worker(port: u16) -> Result<Channel, tonic::transport::Error> {
+    Ok(lazy(Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?))
+}
+
+fn lazy(endpoint: Endpoint) -> Channel {
     endpoint
         .connect_timeout(CONNECT_LIMIT)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .tcp_nodelay(true)
         .http2_max_header_list_size(LARGEST_HEAD)
         .connect_lazy()
 }

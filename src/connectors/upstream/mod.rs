@@ -15,9 +15,11 @@ mod modules;
 mod pool;
 mod resource;
 mod tasks;
+mod worker;
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::{join_all, try_join_all};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use self::{
@@ -26,16 +28,21 @@ use self::{
     list::Listing,
     member::{Member, State},
     pool::Pool,
+    worker::Workers,
 };
 use crate::{
     config::{self, Config},
     connector::{ConnectorRegistry, RegistryError},
+    telemetry::Metrics,
 };
 
-/// How long the start waits for the list of an upstream that runs elsewhere.
-const ENDPOINT_WAIT: Duration = Duration::from_secs(2);
+pub use worker::{LastLines, Scraper, WorkerError, WorkerName, guard};
 
-/// Every upstream of a service, until this is dropped.
+/// How long the start waits for the list of an upstream that is there.
+const LIST_WAIT: Duration = Duration::from_secs(2);
+
+/// Every upstream of a service, until this is dropped; [`Upstreams::stop`] also
+/// waits until no worker is left.
 #[derive(Debug)]
 pub struct Upstreams {
     upstreams: Vec<Running>,
@@ -47,6 +54,8 @@ pub struct Upstreams {
 #[derive(Debug)]
 struct Running {
     listing: watch::Receiver<Listing>,
+    /// Where it is started here.
+    workers: Option<Workers>,
 }
 
 /// Upstreams that cannot be started.
@@ -55,44 +64,78 @@ pub enum UpstreamError {
     /// The name is taken.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A worker that is waited for cannot be started.
+    #[error(transparent)]
+    Worker(#[from] Arc<WorkerError>),
 }
 
 impl Upstreams {
-    /// Registers every upstream of the configuration, and begins to ask what
-    /// each has.
+    /// Registers every upstream of the configuration, starts its workers if it
+    /// is one with a command, and begins to ask what each has.
     ///
     /// # Errors
     /// If the name of one is that of a connector.
     pub fn start(
         config: &Config,
         registry: &Arc<ConnectorRegistry>,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, UpstreamError> {
         let mut listers = JoinSet::new();
         let mut upstreams = Vec::new();
         for settings in &config.upstream {
             let members = members(settings);
-            let client = Client::new(&settings.name, Pool::new(members), &config.tasks);
+            let client = Client::new(&settings.name, Pool::new(members.clone()), &config.tasks);
             let client = Arc::new(client);
             registry.register_forwarder(Arc::new(Upstream::new(settings, client.clone())))?;
             let (progress, listing) = watch::channel(Listing::Unasked);
             listers.spawn(list::keep_fresh(client, registry.clone(), progress));
-            upstreams.push(Running { listing });
+            let workers =
+                (settings.endpoint.is_none()).then(|| Workers::start(settings, &members, metrics));
+            upstreams.push(Running { listing, workers });
         }
         Ok(Self { upstreams, _listers: listers })
     }
 
     /// Waits until it is known what the upstreams have: for those that run
-    /// elsewhere only a moment, because they may be away for long.
+    /// elsewhere only a moment, because they may be away for long, and not at all
+    /// for workers that are not to be waited for.
     ///
     /// # Errors
     /// If a worker that is waited for cannot be started.
     pub async fn ready(&self) -> Result<(), UpstreamError> {
-        for upstream in &self.upstreams {
-            let mut listing = upstream.listing.clone();
-            let listed = listing.wait_for(|listing| *listing == Listing::Listed);
-            // Late, or never: its tasks are answered for meanwhile.
-            let _ = timeout(ENDPOINT_WAIT, listed).await;
+        try_join_all(self.upstreams.iter().map(Running::ready)).await.map(|_| ())
+    }
+
+    /// Stops the workers: SIGTERM, SIGKILL after their `stop_timeout`.
+    pub async fn stop(&self) {
+        join_all(self.workers().map(Workers::stop)).await;
+    }
+
+    /// What asks the workers for their metrics, if there are any.
+    ///
+    /// # Errors
+    /// If there can be no HTTP client.
+    pub fn scraper(&self) -> reqwest::Result<Option<Scraper>> {
+        Scraper::new(self.workers())
+    }
+
+    fn workers(&self) -> impl Iterator<Item = &Workers> {
+        self.upstreams.iter().filter_map(|upstream| upstream.workers.as_ref())
+    }
+}
+
+impl Running {
+    async fn ready(&self) -> Result<(), UpstreamError> {
+        if let Some(workers) = &self.workers {
+            if !workers.wait() {
+                return Ok(());
+            }
+            workers.ready().await?;
         }
+        let mut listing = self.listing.clone();
+        let listed = listing.wait_for(|listing| *listing == Listing::Listed);
+        // Late, or never: its tasks are answered for meanwhile.
+        let _ = timeout(LIST_WAIT, listed).await;
         Ok(())
     }
 }
@@ -103,5 +146,9 @@ fn members(settings: &config::Upstream) -> Vec<Arc<Member>> {
         member.set(State::Up(channel::to(address.endpoint().clone())));
         Arc::new(member)
     });
-    endpoint.collect()
+    let workers = match settings.endpoint {
+        Some(_) => 0,
+        None => settings.workers,
+    };
+    endpoint.chain((0..workers).map(|_| Arc::new(Member::new()))).collect()
 }
