@@ -143,7 +143,7 @@ async def worker_hangs(scene: Scene, service: Service) -> None:
     if stopped:
         os.kill(stopped, signal.SIGSTOP)
     await scene.while_asking(away(scene, service, known), scene.trickle(3))
-    scene.check(not workers.is_pyflyte(stopped), "the worker that hangs was not killed")
+    scene.check(not workers.is_worker(stopped), "the worker that hangs was not killed")
     await scene.finish()
     scene.verdict(creates_may_fail=True)
 
@@ -197,7 +197,7 @@ async def flightdeck_killed(scene: Scene, service: Service) -> None:
     os.kill(service.pid, signal.SIGKILL)
     service.channel.close()
     end = time.monotonic() + 10
-    while (left := workers.serving(str(scene.place.jobs))) and time.monotonic() < end:
+    while (left := workers.left_behind(str(scene.place.jobs))) and time.monotonic() < end:
         await asyncio.sleep(0.05)
     scene.check(not left, f"workers outlive Flightdeck: {left}")
     config = service_config(scene, service).partition("\n[admin]")[0]

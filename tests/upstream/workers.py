@@ -15,7 +15,7 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 def processes(service: Service) -> list[int]:
-    """The pyflyte processes below a service, by parent; of one that is a wrapper the child counts."""
+    """The Python processes below a service, whatever there is between."""
     parents: dict[int, list[int]] = defaultdict(list)
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -27,24 +27,31 @@ def processes(service: Service) -> list[int]:
     while left:
         children = parents[left.pop()]
         left += children
-        found += [pid for pid in children if is_pyflyte(pid)]
+        found += [pid for pid in children if is_worker(pid)]
     return sorted(found)
 
 
-def is_pyflyte(pid: int) -> bool:
-    """Whether this is a live worker, and not one that has ended and is not reaped."""
+def command(pid: int) -> list[str]:
+    """Its command; nothing of one that has ended, reaped or not."""
     try:
-        return b"pyflyte" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except OSError:
-        return False
+        return []
 
 
-def serving(place_marker: str) -> list[int]:
-    """All pyflyte processes with these words in their environment, whoever their parent is."""
+def is_worker(pid: int) -> bool:
+    """Whether this is a live worker, and not what guards one."""
+    program, *rest = command(pid) or [""]
+    return "python" in Path(program).name and any(word.endswith("pyflyte") for word in rest)
+
+
+def left_behind(marker: str) -> list[int]:
+    """All processes about pyflyte with these words in their environment, whoever their parent is."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if is_pyflyte(int(folder.name)) and place_marker.encode() in (folder / "environ").read_bytes():
+            about = any(word.endswith("pyflyte") for word in command(int(folder.name)))
+            if about and marker.encode() in (folder / "environ").read_bytes():
                 found.append(int(folder.name))
         except OSError:
             continue
