@@ -53,10 +53,10 @@ impl FromStr for Address {
 }
 
 impl TryFrom<String> for Address {
-    type Error = AddressError;
+    type Error = String;
 
-    fn try_from(text: String) -> Result<Self, AddressError> {
-        text.parse()
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("{text:?} is no address: {error}"))
     }
 }
 

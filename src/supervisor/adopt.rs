@@ -32,9 +32,15 @@ struct Found {
 
 /// A handle that was read.
 enum Decoded {
-    Found(Found),
+    Found(Box<Found>),
     /// One of these upstreams may have the task, and has not said so yet.
     Pending(Vec<String>),
+}
+
+impl Decoded {
+    fn found(found: Found) -> Self {
+        Self::Found(Box::new(found))
+    }
 }
 
 /// What a Get finds.
@@ -58,7 +64,7 @@ impl Shared {
         }
         self.wait_for_owner(query).await?;
         match self.decode(query)? {
-            Decoded::Found(found) => self.adopt_found(query, key, found, None),
+            Decoded::Found(found) => self.adopt_found(query, key, *found, None),
             // Changed its mind in between; a later call will find it.
             Decoded::Pending(upstreams) => Err(not_listed(query, &upstreams)),
         }
@@ -72,7 +78,7 @@ impl Shared {
             return Ok(Lookup::Task(entry));
         }
         let found = match self.decode(query)? {
-            Decoded::Found(found) => found,
+            Decoded::Found(found) => *found,
             Decoded::Pending(upstreams) => return Ok(later(not_listed(query, &upstreams))),
         };
         let Ok(permit) = self.adoptions.clone().try_acquire_owned() else {
@@ -149,7 +155,7 @@ impl Shared {
         };
         let Some(handle) = handle else {
             let job = decode_meta(query, &connector, &query.resource_meta)?;
-            return Ok(Decoded::Found(Found { connector, handle: None, job: Some(job) }));
+            return Ok(Decoded::found(Found { connector, handle: None, job: Some(job) }));
         };
         if handle.sync != connector.is_sync() || self.has_other(&handle, &connector) {
             return Err(TaskError::OtherConnector {
@@ -162,7 +168,7 @@ impl Shared {
             true => None,
             false => Some(decode_meta(query, &connector, &handle.meta)?),
         };
-        Ok(Decoded::Found(Found { connector, handle: Some(handle), job }))
+        Ok(Decoded::found(Found { connector, handle: Some(handle), job }))
     }
 
     /// True if the handle's own connector is there, for other task types.

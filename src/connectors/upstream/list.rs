@@ -20,13 +20,16 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(100);
 /// When asking for a first answer becomes less frequent.
 const FIRST_WHILE: Duration = Duration::from_secs(60);
 
+/// When a first answer is late; a worker takes some seconds to start.
+const LATE: Duration = Duration::from_secs(10);
+
 /// How far a list has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
     /// Not asked yet.
     Unasked,
-    /// The last answer was an error.
-    Failed,
+    /// It has not answered for a while.
+    Late,
     /// There is a list.
     Listed,
 }
@@ -39,7 +42,7 @@ pub(super) async fn keep_fresh(
 ) {
     let began = Instant::now();
     loop {
-        let listed = refresh(&client, &registry, &progress).await;
+        let listed = refresh(&client, &registry, &progress, began).await;
         let is_first = *progress.borrow() != Listing::Listed && began.elapsed() < FIRST_WHILE;
         sleep(if is_first && !listed { FIRST_INTERVAL } else { INTERVAL }).await;
     }
@@ -51,6 +54,7 @@ async fn refresh(
     client: &Client,
     registry: &ConnectorRegistry,
     progress: &watch::Sender<Listing>,
+    began: Instant,
 ) -> bool {
     let upstream = client.name();
     match client.list().await {
@@ -66,8 +70,8 @@ async fn refresh(
         }
         Err(error) => {
             // What it listed before stays in force.
-            let listed = *progress.borrow() == Listing::Listed;
-            if !listed && progress.send_replace(Listing::Failed) == Listing::Unasked {
+            if *progress.borrow() == Listing::Unasked && began.elapsed() > LATE {
+                progress.send_replace(Listing::Late);
                 warn!(upstream, %error, "the upstream has not listed its connectors yet");
             }
             false

@@ -2,7 +2,7 @@
 //! outlives both and leaves no process behind.
 //!
 //! Flightdeck holds one end of a socket whose other end is the guard's standard
-//! input. The guard tells on it what becomes of the command ([`Message`]); when
+//! input. The guard tells on it what becomes of the command, in a line each; when
 //! it is closed, because Flightdeck stops the worker or is dead itself, however
 //! it died, the guard stops the command and whatever that has started. The
 //! command gets a process group of its own, so that all of it can be ended, the
@@ -19,7 +19,7 @@ use std::{
             process::{CommandExt, ExitStatusExt},
         },
     },
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     str::FromStr,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
@@ -27,8 +27,8 @@ use std::{
 };
 
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group,
-    waitid,
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group,
+    test_kill_process_group, wait, waitid,
 };
 
 /// The hidden subcommand of the command line that runs [`run`]. Its arguments
@@ -40,6 +40,10 @@ const NOT_STARTED: u8 = 127;
 
 /// How often it is looked whether a group is empty; nothing tells it.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long it may take until killed processes are no more.
+const KILLED: Duration = Duration::from_secs(1);
+/// How often the dead are buried whom the command has left to the guard.
+const BURIAL: Duration = Duration::from_secs(10);
 
 /// What a guard tells of its command, one line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,33 +95,46 @@ pub fn run(command: &[OsString], stop_timeout: Duration) -> io::Result<u8> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no command"));
     };
+    adopt_orphans();
     let spawned =
         Command::new(program).args(arguments).stdin(Stdio::null()).process_group(0).spawn();
-    let mut child = match spawned {
+    let child = match spawned {
         Ok(child) => child,
         Err(error) => {
             tell(&owner, &Message::Failed(error.to_string()));
             return Ok(NOT_STARTED);
         }
     };
-    let group = Group(Pid::from_child(&child));
-    tell(&owner, &Message::Started(group.0.as_raw_nonzero().get()));
+    let mut group = Group { head: Pid::from_child(&child), status: None };
+    tell(&owner, &Message::Started(group.head.as_raw_nonzero().get()));
 
     let (events, happened) = channel();
     watch_owner(owner.try_clone()?, events.clone());
-    watch_command(group.0, events);
-    let status = match happened.recv() {
-        Ok(Event::Ended) => {
-            // It is not reaped yet, so its number is still its own. What it
-            // has started has no purpose without it.
-            group.signal(Signal::KILL);
-            child.wait()?
+    watch_command(group.head, events);
+    loop {
+        match happened.recv_timeout(BURIAL) {
+            Err(RecvTimeoutError::Timeout) => group.bury_dead(),
+            // What it has started has no purpose without it.
+            Ok(Event::Ended) => break group.kill(),
+            Ok(Event::Abandoned) | Err(RecvTimeoutError::Disconnected) => {
+                break group.stop(&happened, stop_timeout);
+            }
         }
-        Ok(Event::Abandoned) | Err(_) => group.stop(&mut child, &happened, stop_timeout)?,
+    }
+    let Some(status) = group.status else {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "the worker survives SIGKILL"));
     };
     tell(&owner, &Message::Ended(status.to_string()));
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+}
+
+/// Makes us the parent of what the command leaves behind, where the system can
+/// do that: else its dead would seem to live until somebody buries them, and in
+/// a container nobody may.
+fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
 /// Nobody may be there to hear it, which the guard learns in another way.
@@ -143,7 +160,7 @@ fn watch_owner(mut owner: UnixStream, events: Sender<Event>) {
 
 fn watch_command(process: Pid, events: Sender<Event>) {
     thread::spawn(move || {
-        // Without reaping it: until then no other process can get its number.
+        // Without burying it: until then no other process can get its number.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(process), options) {}
         let _ = events.send(Event::Ended);
@@ -151,37 +168,57 @@ fn watch_command(process: Pid, events: Sender<Event>) {
 }
 
 /// The command's process and the group that it heads.
-struct Group(Pid);
+struct Group {
+    head: Pid,
+    /// How the command has ended.
+    status: Option<ExitStatus>,
+}
 
 impl Group {
     /// Fails only when there is nobody left.
     fn signal(&self, signal: Signal) {
-        let _ = kill_process_group(self.0, signal);
+        let _ = kill_process_group(self.head, signal);
     }
 
     /// The command first: a wrapper may hand the signal on, and a second one
     /// makes some programs end at once. Then those whom it left behind.
-    fn stop(
-        &self,
-        child: &mut Child,
-        happened: &Receiver<Event>,
-        stop_timeout: Duration,
-    ) -> io::Result<ExitStatus> {
+    fn stop(&mut self, happened: &Receiver<Event>, stop_timeout: Duration) {
         let deadline = Instant::now() + stop_timeout;
-        let _ = kill_process(self.0, Signal::TERM);
-        match happened.recv_timeout(stop_timeout) {
-            Ok(_) | Err(RecvTimeoutError::Disconnected) => self.signal(Signal::TERM),
-            Err(RecvTimeoutError::Timeout) => self.signal(Signal::KILL),
+        let _ = kill_process(self.head, Signal::TERM);
+        if !matches!(happened.recv_timeout(stop_timeout), Err(RecvTimeoutError::Timeout)) {
+            self.signal(Signal::TERM);
+            if self.is_empty_by(deadline) {
+                return;
+            }
         }
-        let status = child.wait()?;
-        while test_kill_process_group(self.0).is_ok() {
+        self.kill();
+    }
+
+    fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.is_empty_by(Instant::now() + KILLED);
+    }
+
+    /// Waits until nobody is left.
+    fn is_empty_by(&mut self, deadline: Instant) -> bool {
+        loop {
+            self.bury_dead();
+            if self.status.is_some() && test_kill_process_group(self.head).is_err() {
+                return true;
+            }
             if Instant::now() >= deadline {
-                self.signal(Signal::KILL);
-                break;
+                return false;
             }
             thread::sleep(LOOK);
         }
-        Ok(status)
+    }
+
+    fn bury_dead(&mut self) {
+        while let Ok(Some((process, status))) = wait(WaitOptions::NOHANG) {
+            if process == self.head {
+                self.status = Some(ExitStatus::from_raw(status.as_raw()));
+            }
+        }
     }
 }
 
