@@ -5,33 +5,23 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest head of a reply: flytekit puts a traceback with the error's text
 /// in it, percent-encoded, and a head that is too large is an error without any
 /// text.
 const LARGEST_HEAD: u32 = 1 << 20;
 
-/// A connection that is made with the first call, and again after a loss.
-pub(super) fn to(endpoint: Endpoint) -> Channel {
-    lazy(
-        endpoint
-            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-            .keep_alive_timeout(KEEPALIVE_TIMEOUT),
-    )
+/// A connection to a worker on this machine.
+pub(super) fn to_worker(port: u16) -> Result<Channel, tonic::transport::Error> {
+    Ok(to(Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?))
 }
 
-/// A connection to a worker on this machine.
+/// A connection that is made with the first call, and again after a loss.
 ///
 /// Without keepalive: gRPC in Python closes a connection on which pings come
 /// while it sends nothing, which is what it does while a connector blocks its
-/// event loop. A worker that is gone is noticed by its process.
-pub(super) fn to_worker(port: u16) -> Result<Channel, tonic::transport::Error> {
-    Ok(lazy(Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?))
-}
-
-fn lazy(endpoint: Endpoint) -> Channel {
+/// event loop. Whether somebody is there is asked by calls.
+pub(super) fn to(endpoint: Endpoint) -> Channel {
     endpoint
         .connect_timeout(CONNECT_LIMIT)
         .tcp_nodelay(true)

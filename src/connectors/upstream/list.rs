@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::client::Client;
+use super::{client::Client, elsewhere::Elsewhere};
 use crate::connector::ConnectorRegistry;
 
 /// How often propeller asks, and so do we.
@@ -34,15 +34,20 @@ pub(super) enum Listing {
     Listed,
 }
 
-/// Keeps the registry's list of an upstream fresh, for ever.
+/// Keeps the registry's list of an upstream fresh, for ever. Of one that runs
+/// elsewhere it is also found out here that a connection is dead.
 pub(super) async fn keep_fresh(
     client: Arc<Client>,
     registry: Arc<ConnectorRegistry>,
     progress: watch::Sender<Listing>,
+    elsewhere: Option<Elsewhere>,
 ) {
     let began = Instant::now();
     loop {
         let listed = refresh(&client, &registry, &progress, began).await;
+        if let (false, Some(elsewhere)) = (listed, &elsewhere) {
+            elsewhere.connect();
+        }
         let is_first = *progress.borrow() != Listing::Listed && began.elapsed() < FIRST_WHILE;
         sleep(if is_first && !listed { FIRST_INTERVAL } else { INTERVAL }).await;
     }

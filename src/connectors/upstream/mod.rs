@@ -7,6 +7,7 @@
 
 mod channel;
 mod client;
+mod elsewhere;
 mod error;
 mod forwarder;
 mod list;
@@ -23,15 +24,11 @@ use futures::future::{join_all, try_join_all};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use self::{
-    client::Client,
-    forwarder::Upstream,
-    list::Listing,
-    member::{Member, State},
-    pool::Pool,
-    worker::Workers,
+    client::Client, elsewhere::Elsewhere, forwarder::Upstream, list::Listing, member::Member,
+    pool::Pool, worker::Workers,
 };
 use crate::{
-    config::{self, Config},
+    config::Config,
     connector::{ConnectorRegistry, RegistryError},
     telemetry::Metrics,
 };
@@ -83,14 +80,18 @@ impl Upstreams {
         let mut listers = JoinSet::new();
         let mut upstreams = Vec::new();
         for settings in &config.upstream {
-            let members = members(settings);
-            let client = Client::new(&settings.name, Pool::new(members.clone()), &config.tasks);
+            let endpoint = settings.endpoint.as_ref().map(|address| address.endpoint().clone());
+            let elsewhere = endpoint.map(Elsewhere::new);
+            let members: Vec<Arc<Member>> = match &elsewhere {
+                Some(elsewhere) => vec![elsewhere.member()],
+                None => (0..settings.workers).map(|_| Arc::new(Member::new())).collect(),
+            };
+            let workers = elsewhere.is_none().then(|| Workers::start(settings, &members, metrics));
+            let client = Client::new(&settings.name, Pool::new(members), &config.tasks);
             let client = Arc::new(client);
             registry.register_forwarder(Arc::new(Upstream::new(settings, client.clone())))?;
             let (progress, listing) = watch::channel(Listing::Unasked);
-            listers.spawn(list::keep_fresh(client, registry.clone(), progress));
-            let workers =
-                (settings.endpoint.is_none()).then(|| Workers::start(settings, &members, metrics));
+            listers.spawn(list::keep_fresh(client, registry.clone(), progress, elsewhere));
             upstreams.push(Running { listing, workers });
         }
         Ok(Self { upstreams, _listers: listers })
@@ -138,17 +139,4 @@ impl Running {
         let _ = timeout(LIST_WAIT, listed).await;
         Ok(())
     }
-}
-
-fn members(settings: &config::Upstream) -> Vec<Arc<Member>> {
-    let endpoint = settings.endpoint.iter().map(|address| {
-        let member = Member::new();
-        member.set(State::Up(channel::to(address.endpoint().clone())));
-        Arc::new(member)
-    });
-    let workers = match settings.endpoint {
-        Some(_) => 0,
-        None => settings.workers,
-    };
-    endpoint.chain((0..workers).map(|_| Arc::new(Member::new()))).collect()
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use flightdeck::{connector::Phase, wire::flyteidl::admin::Resource};
+use flightdeck::{config::Upstream, connector::Phase, wire::flyteidl::admin::Resource};
 use tonic::{Code, Status};
 
 use super::{
     Deck, meta, quick,
+    road::Road,
     server::{FakeUpstream, agent},
 };
 use crate::common::requests::{create, delete};
@@ -42,9 +43,27 @@ async fn an_upstream_that_goes_away_and_returns_costs_no_get() {
     upstream.with(|script| {
         script.get = Ok(Resource { phase: Phase::Succeeded.into(), ..Resource::default() });
     });
-    upstream.come();
+    upstream.come().await;
     deck.until("team", &handle, |resource| resource.phase() == Phase::Succeeded).await;
     assert_eq!(upstream.with(|script| script.creates.len()), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_hears_nothing_any_more_is_left_for_a_new_one() {
+    let upstream = FakeUpstream::start(vec![agent("Team", &["team"], false)]).await;
+    let road = Road::to(upstream.address).await;
+    let mut config = quick();
+    config.tasks.get_limit = Duration::from_millis(200);
+    let endpoint = Some(road.address.to_string().parse().expect("an address"));
+    let settings = Upstream { name: "python".to_owned(), endpoint, ..Upstream::default() };
+    let mut deck = Deck::before(config, vec![settings]).await;
+    deck.lists("team").await;
+    let handle = created(&mut deck).await;
+    road.lose_what_is_under_way();
+    let late = |resource: &Resource| !resource.message.is_empty();
+    deck.until("team", &handle, late).await;
+    let resource = deck.until("team", &handle, |resource| resource.message.is_empty()).await;
+    assert_eq!(resource.phase(), Phase::Running);
 }
 
 #[tokio::test]
@@ -55,7 +74,7 @@ async fn a_create_waits_for_an_upstream_that_returns() {
     let create = tokio::spawn(async move { tasks.create_task(create("team", "a", 0)).await });
     // The list that it gave before stays in force, so the type is known.
     deck.lists("team").await;
-    upstream.come();
+    upstream.come().await;
     let reply = create.await.expect("no panic").expect("tried again until it was there");
     assert_eq!(meta(&reply.into_inner().resource_meta), "the upstream's");
     deck.get("team", &Bytes::from_static(b"another")).await;

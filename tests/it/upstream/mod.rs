@@ -2,6 +2,7 @@
 
 mod faults;
 mod forwarded;
+mod road;
 mod routing;
 mod server;
 

@@ -116,10 +116,14 @@ async fn a_plain_sensor_task_is_taken_over_by_whoever_has_its_class() {
 
 #[tokio::test]
 async fn sensors_go_to_the_upstream_of_their_module() {
-    let (team, rest) = (python().await, python().await);
+    let sensors = |own: &str| vec![agent("Sensor", &["sensor"], false), agent(own, &[own], false)];
+    let team = FakeUpstream::start(sensors("team")).await;
+    let rest = FakeUpstream::start(sensors("rest")).await;
     let mut first = at("team", &team);
     first.sensor_modules = vec!["team".to_owned()];
     let mut deck = Deck::before(quick(), vec![first, at("rest", &rest)]).await;
+    deck.lists("team").await;
+    deck.lists("rest").await;
     created(&mut deck, sensor("team.sensors", "TableSensor")).await;
     created(&mut deck, sensor("teams.sensors", "TableSensor")).await;
     created(&mut deck, sensor("other", "TableSensor")).await;
@@ -162,7 +166,7 @@ async fn until_the_first_list_a_get_answers_and_a_create_waits() {
     let create = tokio::spawn(async move { tasks.create_task(create("team", "a", 0)).await });
     // Native task types wait for nobody.
     created(&mut deck, file_sensor(Path::new("/nowhere"))).await;
-    upstream.come();
+    upstream.come().await;
     create.await.expect("no panic").expect("it waited");
     deck.until("team", &plain, |resource| resource.message.is_empty()).await;
 }

@@ -28,9 +28,12 @@ use futures::{Stream, StreamExt, stream};
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
+    time::{Instant, sleep},
 };
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, Streaming, transport::Server};
+
+use crate::common::service::LIMIT;
 
 /// What a call is answered with.
 pub type Answer<T> = Result<T, Status>;
@@ -89,7 +92,7 @@ impl FakeUpstream {
     /// A service with these agents, whose jobs run, and on which all works.
     pub async fn start(agents: Vec<Agent>) -> Self {
         let upstream = Self::absent(agents).await;
-        upstream.come();
+        upstream.come().await;
         upstream
     }
 
@@ -119,8 +122,17 @@ impl FakeUpstream {
     }
 
     /// Listens, again.
-    pub fn come(&self) {
-        let socket = std::net::TcpListener::bind(self.address).expect("its own port");
+    pub async fn come(&self) {
+        let begun = Instant::now();
+        let socket = loop {
+            match std::net::TcpListener::bind(self.address) {
+                Ok(socket) => break socket,
+                // The one before is just leaving, or a connection of another
+                // test has the number.
+                Err(error) => assert!(begun.elapsed() < LIMIT, "its own port: {error}"),
+            }
+            sleep(Duration::from_millis(5)).await;
+        };
         socket.set_nonblocking(true).expect("a socket");
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
@@ -184,7 +196,7 @@ impl AsyncAgentService for Handlers {
             (script.hangs, script.get.clone())
         });
         if hangs {
-            tokio::time::sleep(Duration::from_secs(3600)).await;
+            sleep(Duration::from_secs(3600)).await;
         }
         Ok(Response::new(GetTaskResponse { resource: Some(answer?) }))
     }
