@@ -6,9 +6,9 @@ use tonic::{Code, ConnectError, Status};
 
 use crate::connector::ConnectorError;
 
-/// How many bytes of an upstream's text are handed on. Callers refuse a reply
-/// whose head is large: grpcio from 8 KiB on, and on the wire a character may
-/// take six bytes.
+/// How many bytes an upstream's text may take in the head of our reply: callers
+/// refuse a large one, grpcio from 8 KiB on. All but printable ASCII takes three
+/// bytes for each there.
 const LONGEST_TEXT: usize = 4096;
 
 /// How flytekit's text begins for a task type that it does not have, with
@@ -117,9 +117,16 @@ fn unindented(message: &str) -> String {
 }
 
 fn shortened(mut text: String) -> String {
-    if text.len() > LONGEST_TEXT {
-        let end = (0..=LONGEST_TEXT).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or(0));
+    let mut taken = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        taken += match letter {
+            ' '..='~' if *letter != '%' => 1,
+            _ => 3 * letter.len_utf8(),
+        };
+        taken > LONGEST_TEXT
+    });
+    if let Some((end, _)) = end {
+        text.truncate(end);
         text.push('…');
     }
     text
@@ -148,9 +155,11 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
-        let text = text(&Status::internal("é".repeat(LONGEST_TEXT)));
-        assert!(text.len() <= LONGEST_TEXT + '…'.len_utf8(), "{}", text.len());
-        assert!(text.ends_with("é…"), "{text}");
+        let plain = text(&Status::internal("e".repeat(2 * LONGEST_TEXT)));
+        assert_eq!(plain.len(), LONGEST_TEXT + '…'.len_utf8());
+        let accented = text(&Status::internal("é".repeat(LONGEST_TEXT)));
+        assert_eq!(accented.chars().count(), LONGEST_TEXT / 6 + 1);
+        assert!(accented.ends_with("é…"), "{accented}");
     }
 
     #[test]
