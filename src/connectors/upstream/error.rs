@@ -30,6 +30,11 @@ pub(super) fn unreached(upstream: &str, cause: &str) -> ConnectorError {
 /// The error of a `get`, a `delete`, or a read of logs or metrics.
 pub(super) fn of_call(upstream: &str, status: &Status) -> ConnectorError {
     let text = text(status);
+    // Made here: the reply broke off, or never came.
+    if status.source().is_some() && !was_unreached(status) {
+        let cause = cause(status);
+        return ConnectorError::transient(format!("upstream {upstream} broke off: {cause}"));
+    }
     match status.code() {
         Code::Unavailable if was_unreached(status) => unreached(upstream, &cause(status)),
         Code::Unavailable | Code::Cancelled => {
@@ -53,6 +58,7 @@ pub(super) fn of_call(upstream: &str, status: &Status) -> ConnectorError {
 pub(super) fn of_create(upstream: &str, status: &Status) -> ConnectorError {
     let error = of_call(upstream, status);
     match status.code() {
+        _ if status.source().is_some() => error,
         // It has not begun anything, and may have the type in a moment.
         Code::NotFound => ConnectorError::unreached(error.message()),
         Code::InvalidArgument => ConnectorError::invalid(error.message()),
