@@ -131,10 +131,10 @@ impl TaskState {
             line!(info, self.entry, flyte.phase = phase.as_str_name(), "phase changed");
             self.shared.tell(&self.entry, Happened::PhaseChange, took, phase, None);
         }
-        self.entry.publish(Snapshot::found(resource));
         if phase.is_terminal() {
             self.shared.tell_end(&self.entry, phase, &message);
         }
+        self.entry.publish(Snapshot::found(resource));
         let pause = self.schedule.succeeded(Instant::now(), self.roll());
         self.go_on(phase, pause);
     }
