@@ -6,7 +6,10 @@
 //! between the levels: `FLIGHTDECK_TASKS__RETENTION=5m`.
 
 mod load;
+mod secret;
+mod sensor;
 mod server;
+mod storage;
 mod upstream;
 mod validate;
 
@@ -20,7 +23,10 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub use load::{ConfigError, Flags};
+pub use secret::Secret;
+pub use sensor::Sensor;
 pub use server::Server;
+pub use storage::{AddressingStyle, Azure, Gcs, S3, Storage};
 pub use upstream::Upstream;
 
 /// All settings of the service.
@@ -39,6 +45,8 @@ pub struct Config {
     pub polling: Polling,
     /// The sensor connector.
     pub sensor: Sensor,
+    /// How sensors reach object stores and web servers.
+    pub storage: Storage,
     /// The webhook connector.
     pub webhook: Webhook,
     /// Connector services that tasks are forwarded to, in the order in which
@@ -220,15 +228,6 @@ impl Default for Polling {
             rate: None,
         }
     }
-}
-
-/// `[sensor]`: the sensor connector.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sensor {
-    /// The pause between pokes, instead of `polling.interval`.
-    #[serde(with = "humantime_serde")]
-    pub interval: Option<Duration>,
 }
 
 /// `[webhook]`: the webhook connector.

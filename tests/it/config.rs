@@ -52,7 +52,11 @@ fn the_example_file_names_every_setting_with_its_default() {
                    persist_for give_up_after create_limit get_limit delete_limit do_limit",
         ),
         ("polling", "first interval jitter max_backoff max_in_flight rate"),
-        ("sensor", "interval"),
+        ("sensor", "interval max_backoff watch_files"),
+        (
+            "storage",
+            "share_for request_timeout connect_timeout max_in_flight max_listing s3 gcs azure",
+        ),
     ] {
         let table: toml::Table = uncommented.parse().expect("TOML");
         let table = table[section].as_table().expect("a section");
@@ -122,6 +126,11 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
             "[tasks]\nhandle = \"plain\"\nenforce_timeout = true\n",
             &["tasks.enforce_timeout", "plain"],
         ),
+        ("[storage]\nmax_in_flight = 0\n", &["storage.max_in_flight", "0", "from 1"]),
+        ("[storage.s3]\nname = \"b\"\n", &["storage.s3.name", "\"b\"", "own section"]),
+        ("[[storage.s3.bucket]]\n", &["storage.s3.bucket", "has a name"]),
+        ("[storage.gcs]\nendpoint = \"gcs:443\"\n", &["storage.gcs.endpoint", "https://"]),
+        ("[storage.azure]\naccount = \"x\"\n", &["account", "account_name"]),
         ("[tasks\n", &["line 1"]),
     ] {
         let error = load(toml, &[], &Flags::default()).expect_err(toml);

@@ -4,9 +4,10 @@ mod catalog;
 mod file;
 mod inputs;
 mod meta;
+mod store;
 
 use crate::{
-    config,
+    config::{self, Config},
     connector::{
         AsyncConnector, ConnectorError, Phase, PollPolicy, Resource, Sensor, TaskCategory,
         TaskRequest,
@@ -14,22 +15,31 @@ use crate::{
 };
 
 use catalog::Catalog;
-pub use file::FileSensor;
+use file::{FileSensor, Files};
 pub use meta::SensorMeta;
+use store::{Clients, Environment, Stores, Web};
 
 /// Pokes sensors. The task type, its `custom` and its meta are those of
 /// flytekit's `SensorEngine`.
 pub struct SensorEngine {
     catalog: Catalog,
-    interval: Option<std::time::Duration>,
+    settings: config::Sensor,
 }
 
 impl SensorEngine {
     /// An engine with the built-in sensors.
-    pub fn new(settings: &config::Sensor) -> Self {
-        let mut engine = Self { catalog: Catalog::default(), interval: settings.interval };
-        engine.add(FileSensor::new());
-        engine.add(FileSensor::reexported());
+    pub fn new(config: &Config) -> Self {
+        let mut engine = Self { catalog: Catalog::default(), settings: config.sensor.clone() };
+        let storage = &config.storage;
+        // A poll must not be answered by what the one before it was told.
+        let interval = config.sensor.interval.unwrap_or(config.polling.interval);
+        let share_for = storage.share_for.min(interval / 2);
+        let clients = Clients::new(storage);
+        let environment = Environment::of_process();
+        let stores = Stores::new(storage, share_for, environment, clients.clone());
+        let files = Files::new(stores, Web::new(storage, share_for, clients));
+        engine.add(FileSensor::new(files.clone()));
+        engine.add(FileSensor::reexported(files));
         engine
     }
 
@@ -70,6 +80,8 @@ impl AsyncConnector for SensorEngine {
     }
 
     fn poll_policy(&self, configured: PollPolicy) -> PollPolicy {
-        PollPolicy { interval: self.interval.unwrap_or(configured.interval), ..configured }
+        let interval = self.settings.interval.unwrap_or(configured.interval);
+        let max_backoff = configured.max_backoff.min(self.settings.max_backoff).max(interval);
+        PollPolicy { interval, max_backoff, ..configured }
     }
 }
