@@ -211,6 +211,8 @@ async fn forward(
     body: Body,
 ) -> Response {
     let body = to_bytes(body, 1 << 20).await.expect("a small body");
+    // The server behind may go by its own name.
+    headers.remove("host");
     headers.remove("content-length");
     headers.remove("transfer-encoding");
     let url = format!("{}{target}", shared.upstream);

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use moka::sync::Cache;
 use reqwest::{Client, redirect, retry};
 use tokio::{sync::OnceCell, task};
 
@@ -13,6 +14,20 @@ const USER_AGENT: &str = concat!("flightdeck/", env!("CARGO_PKG_VERSION"));
 /// How long an idle connection is kept for the next request.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// The most servers that are under suspicion.
+const MOST: u64 = 10_000;
+
+/// What a client is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Stores: a redirect is an answer, proxies by the environment.
+    Store,
+    /// Web servers: redirects are followed as far as Python's client does.
+    Web,
+    /// The metadata service of the machine, which no proxy reaches.
+    Metadata,
+}
+
 /// Clients, set up with the first request, because that reads the system's
 /// certificates, and a service without sensors on stores needs none.
 #[derive(Debug, Clone)]
@@ -22,9 +37,10 @@ pub(in crate::connectors::sensor) struct Clients(Arc<Inner>);
 struct Inner {
     request_timeout: Duration,
     connect_timeout: Duration,
-    store: OnceCell<Client>,
-    web: OnceCell<Client>,
-    local: OnceCell<Client>,
+    made: [OnceCell<Client>; 5],
+    /// Servers that did not answer in time: their idle connections may be
+    /// dead, and each would cost a request its whole time-out.
+    suspects: Cache<String, ()>,
 }
 
 /// A client that cannot be set up.
@@ -34,31 +50,34 @@ pub(in crate::connectors::sensor) struct ClientError(String);
 
 impl Clients {
     pub(in crate::connectors::sensor) fn new(settings: &config::Storage) -> Self {
+        // Until the last idle connection that was open then has been closed.
+        let suspected = IDLE + settings.request_timeout;
         Self(Arc::new(Inner {
             request_timeout: settings.request_timeout,
             connect_timeout: settings.connect_timeout,
-            store: OnceCell::new(),
-            web: OnceCell::new(),
-            local: OnceCell::new(),
+            made: Default::default(),
+            suspects: Cache::builder().max_capacity(MOST).time_to_live(suspected).build(),
         }))
     }
 
-    /// For stores: a redirect is an answer, proxies by the environment.
-    pub(super) async fn store(&self) -> Result<&Client, ClientError> {
-        let settings = Settings { redirects: 0, proxy: true };
-        self.0.store.get_or_try_init(|| self.build(settings)).await
+    /// The client for requests to a server (`host:port`).
+    pub(super) async fn get(&self, purpose: Purpose, server: &str) -> Result<&Client, ClientError> {
+        let fresh = self.0.suspects.contains_key(server);
+        let (at, redirects, proxy) = match (purpose, fresh) {
+            (Purpose::Store, false) => (0, 0, true),
+            (Purpose::Store, true) => (1, 0, true),
+            (Purpose::Web, false) => (2, 10, true),
+            (Purpose::Web, true) => (3, 10, true),
+            (Purpose::Metadata, _) => (4, 0, false),
+        };
+        let settings = Settings { redirects, proxy, reuse: !fresh };
+        self.0.made[at].get_or_try_init(|| self.build(settings)).await
     }
 
-    /// For web servers: redirects are followed as far as Python's client does.
-    pub(in crate::connectors::sensor) async fn web(&self) -> Result<&Client, ClientError> {
-        let settings = Settings { redirects: 10, proxy: true };
-        self.0.web.get_or_try_init(|| self.build(settings)).await
-    }
-
-    /// For the metadata service of the machine, which no proxy reaches.
-    pub(super) async fn local(&self) -> Result<&Client, ClientError> {
-        let settings = Settings { redirects: 0, proxy: false };
-        self.0.local.get_or_try_init(|| self.build(settings)).await
+    /// Says that a server did not answer in time: for a while each request to
+    /// it gets a connection of its own.
+    pub(super) fn timed_out(&self, server: &str) {
+        self.0.suspects.insert(server.to_owned(), ());
     }
 
     async fn build(&self, settings: Settings) -> Result<Client, ClientError> {
@@ -74,6 +93,8 @@ impl Clients {
 struct Settings {
     redirects: usize,
     proxy: bool,
+    /// Whether connections are kept for the next request.
+    reuse: bool,
 }
 
 /// HTTP/1.1 alone: a connection whose peer is gone then costs the one request
@@ -93,7 +114,8 @@ fn build(inner: &Inner, settings: Settings) -> reqwest::Result<Client> {
             .timeout(inner.request_timeout)
             .connect_timeout(inner.connect_timeout)
             .tcp_keepalive(IDLE)
-            .pool_idle_timeout(IDLE);
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(if settings.reuse { usize::MAX } else { 0 });
         if settings.proxy { builder } else { builder.no_proxy() }
     };
     // In an image without certificates, plain HTTP must work all the same.

@@ -18,7 +18,7 @@ use object_store::{
     },
 };
 
-use super::clients::{ClientError, Clients};
+use super::clients::{ClientError, Clients, Purpose};
 
 /// The most of an answer that is read: a page of a listing with long names.
 const LARGEST: usize = 16 << 20;
@@ -97,10 +97,9 @@ impl Transport {
 
     async fn send(&self, request: HttpRequest) -> Result<(HeaderMap, Met), ClientError> {
         let (parts, body) = request.into_parts();
-        let client = match is_metadata(&parts.uri) {
-            true => self.clients.local().await?,
-            false => self.clients.store().await?,
-        };
+        let server = parts.uri.authority().map_or("", |server| server.as_str()).to_owned();
+        let purpose = if is_metadata(&parts.uri) { Purpose::Metadata } else { Purpose::Store };
+        let client = self.clients.get(purpose, &server).await?;
         let url = match parts.uri.to_string().parse() {
             Ok(url) => url,
             Err(error) => {
@@ -112,7 +111,11 @@ impl Transport {
         *request.headers_mut() = parts.headers;
         *request.body_mut() =
             body.as_bytes().filter(|body| !body.is_empty()).cloned().map(Into::into);
-        Ok(exchange(client, request).await)
+        let (headers, met) = exchange(client, request).await;
+        if let Met::Broken(Broken::TimedOut, _) = met {
+            self.clients.timed_out(&server);
+        }
+        Ok((headers, met))
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::Url;
 use tokio::sync::Semaphore;
 
 use super::{
-    clients::Clients,
+    clients::{Clients, Purpose},
     transport::{Broken, retry_after, why},
 };
 use crate::{config, connector::ConnectorError};
@@ -70,13 +70,16 @@ impl Web {
         let _permit = server.acquire().await;
         let error = |error: &reqwest::Error| {
             let (broken, cause) = why(error);
+            if broken == Broken::TimedOut {
+                self.clients.timed_out(url.authority());
+            }
             let text = format!("cannot get {}: {cause}", shown(url));
             match broken {
                 Broken::Connect => ConnectorError::unreached(text),
                 _ => ConnectorError::transient(text),
             }
         };
-        let client = self.clients.web().await;
+        let client = self.clients.get(Purpose::Web, url.authority()).await;
         let client = client.map_err(|error| ConnectorError::transient(error.to_string()))?;
         let mut answer = client.get(url.clone()).send().await.map_err(|cause| error(&cause))?;
         refuse(url, &answer)?;
