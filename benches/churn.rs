@@ -139,6 +139,7 @@ async fn live(tasks: &Tasks) {
         category: TaskCategory::from("short"),
         task_type: "short".to_owned(),
         resource_meta: handle,
+        output_prefix: String::new(),
         deadline: None,
     };
     let resource = tasks.get(query).await.expect("a state");

@@ -5,6 +5,7 @@
 //! In the environment a setting is `FLIGHTDECK_` and its path with `__`
 //! between the levels: `FLIGHTDECK_TASKS__RETENTION=5m`.
 
+mod address;
 mod load;
 mod secret;
 mod sensor;
@@ -22,6 +23,7 @@ use std::{
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+pub use address::{Address, AddressError};
 pub use load::{ConfigError, Flags};
 pub use secret::Secret;
 pub use sensor::Sensor;

@@ -52,10 +52,15 @@ pub struct Process {
 
 impl Process {
     pub fn now() -> Self {
-        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        Self::of("self")
+    }
+
+    /// What a process has used, by its id.
+    pub fn of(id: &str) -> Self {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok());
-        let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("Linux");
         // After the name in parentheses: utime and stime are the 12th and 13th.
         let (_, rest) = stat.rsplit_once(')').expect("a name");
         let ticks = rest.split_whitespace().skip(11).take(2);
@@ -71,7 +76,11 @@ pub struct Lateness(Vec<(f64, u64)>);
 
 impl Lateness {
     pub fn of(metrics: &Metrics) -> Self {
-        let text = metrics.render().expect("metrics");
+        Self::read(&metrics.render().expect("metrics"))
+    }
+
+    /// From what Prometheus would scrape.
+    pub fn read(text: &str) -> Self {
         let buckets = text.lines().filter_map(|line| line.strip_prefix(LATENESS)).map(|line| {
             let (bound, count) = line.split_once("\"} ").expect("a bucket");
             let bound = bound.replace("+Inf", "inf").parse().expect("a number");

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod connectors;
+mod guard_worker;
 mod serve;
 mod table;
 mod task;
@@ -16,7 +17,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::{Config, ConfigError},
     connector::{ConnectorRegistry, RegistryError},
-    connectors::builtin,
+    connectors::{builtin, upstream::guard},
 };
 
 /// How a usage error ends, as sysexits.h and clap have it.
@@ -38,6 +39,9 @@ enum Command {
     Connectors(connectors::Args),
     /// Call a connector service: create, watch and delete tasks.
     Task(Box<task::Args>),
+    /// Start a worker of an upstream so that it does not outlive this process.
+    #[command(name = guard::SUBCOMMAND, hide = true)]
+    GuardWorker(guard_worker::Args),
 }
 
 /// Runs the command of this process's arguments, with the built-in connectors.
@@ -55,6 +59,7 @@ pub fn run_with(
         Command::Serve(args) => serve::run(args, register),
         Command::Connectors(args) => connectors::run(&args, register),
         Command::Task(args) => task::run(*args),
+        Command::GuardWorker(args) => guard_worker::run(&args),
     };
     result.unwrap_or_else(|error| {
         // Not eprintln!, which panics when nobody reads stderr any more.

@@ -10,14 +10,19 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{UsageError, all_connectors, print_line, table};
+use super::{all_connectors, print_line, table};
 use crate::{
-    config::{Config, Flags},
+    config::{Config, Flags, Upstream},
     connector::{ConnectorRegistry, RegistryError},
     server::Service,
     supervisor::World,
     telemetry::logs,
 };
+
+/// The upstream of `--modules`.
+const PYTHON: &str = "python";
+const PYFLYTE: [&str; 7] =
+    ["pyflyte", "serve", "connector", "--port", "{port}", "--prometheus_port", "{metrics_port}"];
 
 /// What pyflyte calls the service; both mean the same.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -49,7 +54,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
 
-    /// Python modules with connectors: not possible yet
+    /// A Python module with connectors, as for `pyflyte serve connector`, which is
+    /// started and supervised for it; may be repeated
     #[arg(long, value_name = "MODULE")]
     modules: Vec<String>,
 
@@ -66,20 +72,16 @@ pub(super) fn run(
     args: Args,
     register: impl FnOnce(&ConnectorRegistry) -> Result<(), RegistryError>,
 ) -> anyhow::Result<ExitCode> {
-    if let Some(module) = args.modules.first() {
-        return Err(UsageError(format!(
-            "--modules {module}: Python connectors cannot be forwarded to yet, so the task types \
-             of this module would be missing; run them with `pyflyte serve connector` beside \
-             Flightdeck, on a port of their own"
-        ))
-        .into());
-    }
     let flags = Flags {
         port: args.port,
         metrics_port: args.prometheus_port,
         workers: args.worker.map(|workers| usize::from(workers.get())),
     };
-    let config = Config::load(args.config.as_deref(), std::env::vars(), &flags)?;
+    let mut config = Config::load(args.config.as_deref(), std::env::vars(), &flags)?;
+    if !args.modules.is_empty() {
+        let upstream = python(&args.modules, &config.upstream);
+        config.upstream.push(upstream);
+    }
     let connectors = all_connectors(&config, register)?;
     if args.check_config {
         print_line(&"the configuration is valid");
@@ -94,7 +96,7 @@ pub(super) fn run(
         print_line(&table::connectors(&connectors.agents()));
         info!(
             grpc = %service.grpc_address()?, prometheus = %service.metrics_address()?,
-            admin = service.admin_address()?.map(tracing::field::display), "serving"
+            admin = service.admin_address()?.map(tracing::field::display), "listening"
         );
         service.run(shutdown(stop_after)?).await?;
         info!("stopped");
@@ -103,6 +105,19 @@ pub(super) fn run(
     // A call of a connector that never returns must not hold the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The upstream that has the connectors of these modules: flytekit's own
+/// service, under a name that no other has.
+fn python(modules: &[String], others: &[Upstream]) -> Upstream {
+    let free = |name: &String| others.iter().all(|other| other.name != *name);
+    let names = (2..).map(|n| format!("{PYTHON}-{n}"));
+    let name = std::iter::once(PYTHON.to_owned()).chain(names).find(free);
+    let mut command: Vec<String> = PYFLYTE.map(str::to_owned).into();
+    for module in modules {
+        command.extend(["--modules".to_owned(), module.clone()]);
+    }
+    Upstream { name: name.unwrap_or_default(), command, ..Upstream::default() }
 }
 
 /// A runtime with this many threads: 0 is one for each core, and at least two,

@@ -1,6 +1,9 @@
 //! Reads the configuration from its sources.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use config::{Environment, File, FileFormat};
 
@@ -48,7 +51,7 @@ pub enum ConfigError {
     #[error("{key} = {value} is not possible: {allowed}")]
     Value {
         /// The path of the setting, for example `tasks.get_wait`.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// What was given.
         value: String,
         /// What is allowed.

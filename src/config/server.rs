@@ -25,6 +25,10 @@ pub struct Server {
     /// How long a new connection may take to say that it speaks HTTP/2.
     #[serde(with = "humantime_serde")]
     pub first_byte_timeout: Duration,
+    /// How long a request about tasks may keep the service waiting for the next
+    /// part of its body.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
     /// After which time a connection is asked to leave, give or take a tenth,
     /// so that callers spread over replicas again; zero never asks.
     #[serde(with = "humantime_serde")]
@@ -67,6 +71,7 @@ impl Default for Server {
             workers: 0,
             max_connections: 10_000,
             first_byte_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
             max_connection_age: Duration::from_secs(30 * 60),
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(20),

@@ -243,7 +243,7 @@ fn named<'a>(
             _ => "each has a name",
         };
         let value = format!("{:?}", name.as_deref().unwrap_or_default());
-        return Err(ConfigError::Value { key, value, allowed: allowed.to_owned() });
+        return Err(ConfigError::Value { key: key.into(), value, allowed: allowed.to_owned() });
     }
     Ok(())
 }
@@ -251,7 +251,7 @@ fn named<'a>(
 fn unnamed(key: &'static str, name: &Option<String>) -> Result<(), ConfigError> {
     let Some(name) = name else { return Ok(()) };
     let allowed = "only a bucket's or a container's own section has a name".to_owned();
-    Err(ConfigError::Value { key, value: format!("{name:?}"), allowed })
+    Err(ConfigError::Value { key: key.into(), value: format!("{name:?}"), allowed })
 }
 
 fn endpoints<'a>(
@@ -262,7 +262,11 @@ fn endpoints<'a>(
         let url = url::Url::parse(endpoint).ok();
         if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
             let allowed = "it is a URL with http:// or https://".to_owned();
-            return Err(ConfigError::Value { key, value: format!("{endpoint:?}"), allowed });
+            return Err(ConfigError::Value {
+                key: key.into(),
+                value: format!("{endpoint:?}"),
+                allowed,
+            });
         }
     }
     Ok(())

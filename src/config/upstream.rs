@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
+use super::Address;
+
 /// `[[upstream]]`: a connector service that tasks are forwarded to, either one
 /// that runs elsewhere (`endpoint`) or one that is started and supervised here
 /// (`command`).
@@ -14,7 +16,7 @@ pub struct Upstream {
     /// service does not find the upstream of its tasks again.
     pub name: String,
     /// Where it listens: `http://host:port`, `host:port` or `dns:///host:port`.
-    pub endpoint: Option<String>,
+    pub endpoint: Option<Address>,
     /// Task types in which it goes before a connector that is built in.
     pub prefer: Vec<String>,
     /// The Python modules whose sensors it has, with everything below them;

@@ -1,6 +1,8 @@
 //! What no type can say of a setting.
 
-use std::{fmt::Debug, time::Duration};
+mod upstream;
+
+use std::{borrow::Cow, fmt::Debug, time::Duration};
 
 use tokio::sync::Semaphore;
 
@@ -41,7 +43,7 @@ impl Config {
         duration("tasks.do_limit", tasks.do_limit, milli)?;
         if tasks.enforce_timeout && tasks.handle == super::HandleFormat::Plain {
             return Err(ConfigError::Value {
-                key: "tasks.enforce_timeout",
+                key: "tasks.enforce_timeout".into(),
                 value: "true".into(),
                 allowed: "with tasks.handle = \"plain\" no handle carries the deadline over a \
                           restart; use \"envelope\", or leave timeouts to the caller"
@@ -76,7 +78,8 @@ impl Config {
             1,
             LARGEST_MESSAGE,
         )?;
-        duration("webhook.pool_idle_timeout", webhook.pool_idle_timeout, Duration::ZERO)
+        duration("webhook.pool_idle_timeout", webhook.pool_idle_timeout, Duration::ZERO)?;
+        upstream::validate(&self.upstream)
     }
 
     fn check_ports(&self) -> Result<(), ConfigError> {
@@ -85,7 +88,7 @@ impl Config {
             return Ok(());
         }
         Err(ConfigError::Value {
-            key: "metrics.port",
+            key: "metrics.port".into(),
             value: port.to_string(),
             allowed: "it is server.port too; give each a port of its own".into(),
         })
@@ -99,6 +102,7 @@ impl Server {
         at_most("server.workers", self.workers, 1024)?;
         between("server.max_connections", self.max_connections, 1, 1_000_000)?;
         duration("server.first_byte_timeout", self.first_byte_timeout, milli)?;
+        duration("server.body_timeout", self.body_timeout, milli)?;
         if !self.max_connection_age.is_zero() {
             duration("server.max_connection_age", self.max_connection_age, second)?;
         }
@@ -121,7 +125,7 @@ impl Config {
         let admin = &self.admin;
         if !admin.host.is_loopback() {
             return Err(ConfigError::Value {
-                key: "admin.host",
+                key: "admin.host".into(),
                 value: format!("\"{}\"", admin.host),
                 allowed: "it must be a loopback address such as \"127.0.0.1\", because the admin \
                           service tells the names of executions and the texts of errors to \
@@ -133,7 +137,7 @@ impl Config {
         let taken = others.into_iter().find(|(_, port)| *port != 0 && Some(*port) == admin.port);
         match taken {
             Some((other, port)) if admin.enabled => Err(ConfigError::Value {
-                key: "admin.port",
+                key: "admin.port".into(),
                 value: port.to_string(),
                 allowed: format!("it is {other} too; give each a port of its own"),
             }),
@@ -147,7 +151,7 @@ fn at_most(key: &'static str, value: usize, max: usize) -> Result<(), ConfigErro
 }
 
 fn between<T: PartialOrd + Debug>(
-    key: &'static str,
+    key: impl Into<Cow<'static, str>>,
     value: T,
     min: T,
     max: T,
@@ -156,18 +160,22 @@ fn between<T: PartialOrd + Debug>(
         return Ok(());
     }
     Err(ConfigError::Value {
-        key,
+        key: key.into(),
         value: format!("{value:?}"),
         allowed: format!("it goes from {min:?} to {max:?}"),
     })
 }
 
-fn duration(key: &'static str, value: Duration, min: Duration) -> Result<(), ConfigError> {
+fn duration(
+    key: impl Into<Cow<'static, str>>,
+    value: Duration,
+    min: Duration,
+) -> Result<(), ConfigError> {
     if (min..=LONGEST).contains(&value) {
         return Ok(());
     }
     Err(ConfigError::Value {
-        key,
+        key: key.into(),
         value: format!("\"{}\"", humantime::format_duration(value)),
         allowed: format!(
             "it goes from \"{}\" to \"{}\"",

@@ -27,6 +27,18 @@ pub trait AsyncConnector: Send + Sync + 'static {
     /// The task categories that it serves.
     fn task_categories(&self) -> Vec<TaskCategory>;
 
+    /// True for a task that it serves. What it leaves goes to an upstream that
+    /// has the task category, where there is one.
+    fn claims(&self, _task: &TaskRequest) -> bool {
+        true
+    }
+
+    /// The same for a task that is known by its meta alone: one that another
+    /// connector service created.
+    fn claims_meta(&self, _meta: &Self::Meta) -> bool {
+        true
+    }
+
     /// Starts the job. Called once for each execution attempt; pass
     /// [`idempotency_key`](TaskRequest::idempotency_key) to a backend that
     /// takes one, so that a crash before the reply starts no second job.

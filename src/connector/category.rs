@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::wire::flyteidl::admin;
+use crate::wire::flyteidl::{admin, core::TaskTemplate};
 
 /// A task type with its version: what a connector declares and a request asks
 /// for. Every task type of flytekit has version 0.
@@ -18,6 +18,11 @@ impl TaskCategory {
     /// A category of this name and version.
     pub fn new(name: impl Into<String>, version: i32) -> Self {
         Self { name: name.into(), version }
+    }
+
+    /// The category of a template.
+    pub fn of(template: &TaskTemplate) -> Self {
+        Self::new(&template.r#type, template.task_type_version)
     }
 
     /// The category that a Get, Delete, GetTaskLogs or GetTaskMetrics asks

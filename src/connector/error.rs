@@ -18,6 +18,10 @@ pub enum ErrorClass {
     /// The backend does not know the job. Backends lag, so it must persist
     /// before the task ends as RETRYABLE_FAILED. For a delete it is success.
     Gone,
+    /// The backend answers, and fails on this job with an error that says
+    /// nothing of how long: a bug there, or one of its own backends. It must
+    /// persist before the task ends as RETRYABLE_FAILED.
+    Internal,
 }
 
 impl ErrorClass {
@@ -28,6 +32,7 @@ impl ErrorClass {
             Self::Permanent => "permanent",
             Self::Denied => "denied",
             Self::Gone => "gone",
+            Self::Internal => "internal",
         }
     }
 }
@@ -81,6 +86,11 @@ impl ConnectorError {
     /// The backend does not know the job. NOT_FOUND.
     pub fn gone(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::Gone, Code::NotFound, message)
+    }
+
+    /// The backend failed on this job, nobody knows for how long. INTERNAL.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::Internal, Code::Internal, message)
     }
 
     /// Sets how long the backend asked us to wait (`Retry-After`).

@@ -48,6 +48,23 @@ impl Connector {
         }
     }
 
+    /// True for a task that it serves; a sync connector serves any of its
+    /// categories.
+    pub(super) fn claims(&self, task: &TaskRequest) -> bool {
+        match self {
+            Self::Async(connector) => connector.claims(task),
+            Self::Sync(_) => true,
+        }
+    }
+
+    /// True for a meta whose task it serves.
+    pub(super) fn claims_meta(&self, meta: &[u8]) -> bool {
+        match self {
+            Self::Async(connector) => connector.claims_meta(meta),
+            Self::Sync(_) => true,
+        }
+    }
+
     /// True for a connector that answers with the result.
     pub fn is_sync(&self) -> bool {
         matches!(self, Self::Sync(_))
@@ -71,13 +88,18 @@ pub trait DynAsyncConnector: Send + Sync {
     fn task_categories(&self) -> Vec<TaskCategory>;
     /// See [`AsyncConnector::poll_policy`].
     fn poll_policy(&self, configured: PollPolicy) -> PollPolicy;
+    /// See [`AsyncConnector::claims`].
+    fn claims(&self, task: &TaskRequest) -> bool;
+    /// True for bytes of a meta whose task it serves.
+    fn claims_meta(&self, meta: &[u8]) -> bool;
     /// Starts a job. See [`AsyncConnector::create`].
     fn create(
         &self,
         task: Arc<TaskRequest>,
     ) -> BoxFuture<'static, Result<Arc<dyn Job>, ConnectorError>>;
-    /// The job that these bytes of a meta name.
-    fn job(&self, meta: &[u8]) -> Result<Arc<dyn Job>, MetaError>;
+    /// The job that these bytes of a meta name, with the folder for its outputs
+    /// if the caller named it.
+    fn job(&self, meta: &[u8], output_prefix: &str) -> Result<Arc<dyn Job>, MetaError>;
 }
 
 /// A [`SyncConnector`] behind a pointer.
@@ -127,6 +149,14 @@ impl<C: AsyncConnector> DynAsyncConnector for Erased<C> {
         self.0.poll_policy(configured)
     }
 
+    fn claims(&self, task: &TaskRequest) -> bool {
+        self.0.claims(task)
+    }
+
+    fn claims_meta(&self, meta: &[u8]) -> bool {
+        C::Meta::decode(meta).is_ok_and(|meta| self.0.claims_meta(&meta))
+    }
+
     fn create(
         &self,
         task: Arc<TaskRequest>,
@@ -139,7 +169,7 @@ impl<C: AsyncConnector> DynAsyncConnector for Erased<C> {
         .boxed()
     }
 
-    fn job(&self, meta: &[u8]) -> Result<Arc<dyn Job>, MetaError> {
+    fn job(&self, meta: &[u8], _output_prefix: &str) -> Result<Arc<dyn Job>, MetaError> {
         Ok(Arc::new(TypedJob { connector: self.0.clone(), meta: C::Meta::decode(meta)? }))
     }
 }

@@ -13,6 +13,7 @@
 mod asynchronous;
 mod category;
 mod error;
+mod forwarder;
 mod job;
 mod meta;
 mod policy;
@@ -20,12 +21,14 @@ mod query;
 mod registry;
 mod request;
 mod resource;
+mod routing;
 mod sensor;
 mod synchronous;
 
 pub use asynchronous::AsyncConnector;
 pub use category::TaskCategory;
 pub use error::{ConnectorError, ErrorClass};
+pub use forwarder::Forwarder;
 pub use job::{Connector, DynAsyncConnector, DynSyncConnector, Job};
 pub use meta::{JsonMeta, MetaError, ResourceMeta};
 pub use policy::PollPolicy;
@@ -33,6 +36,7 @@ pub use query::{LogPage, LogQuery, LogStream, MetricsQuery};
 pub use registry::{ConnectorRegistry, RegistryError};
 pub use request::{IdempotencyKey, TaskRequest};
 pub use resource::Resource;
+pub use routing::Route;
 pub use sensor::Sensor;
 pub use synchronous::SyncConnector;
 

@@ -1,28 +1,25 @@
 //! Which connector serves which task category.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
-use super::{Connector, TaskCategory};
-use crate::wire::flyteidl::admin::{self, Agent};
+use super::{
+    Connector, Forwarder, TaskCategory, TaskRequest,
+    routing::{Route, Table},
+};
+use crate::wire::flyteidl::admin::Agent;
 
-/// Task category to connector; one connector a category.
+/// Task category to connector; one connector a category, and forwarders for
+/// what no connector here claims.
 ///
 /// Look-ups take no lock and see the registry as it is at that moment, so
 /// connectors may come while the service runs.
 #[derive(Debug, Default)]
 pub struct ConnectorRegistry {
     table: ArcSwap<Table>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Table {
-    by_category: HashMap<TaskCategory, Connector>,
-    /// Categories in the order of their registration, which `ListAgents` keeps.
-    order: Vec<TaskCategory>,
-    /// What `ListAgents` answers, made once for each change.
-    agents: Vec<Agent>,
+    changed: Notify,
 }
 
 /// A connector that cannot be registered.
@@ -45,6 +42,10 @@ pub enum RegistryError {
     /// `is_sync` for each name.
     #[error("connector {0:?} is registered as sync and as async; give one of them another name")]
     MixedKinds(String),
+    /// A forwarder has the name of another one or of a connector: no handle
+    /// would tell them apart.
+    #[error("there is a connector {0:?} already, so no upstream can have this name; rename it")]
+    NameTaken(String),
 }
 
 impl ConnectorRegistry {
@@ -58,7 +59,7 @@ impl ConnectorRegistry {
     pub fn register(&self, connector: Connector) -> Result<(), RegistryError> {
         self.change(|table| {
             for category in connector.task_categories() {
-                if let Some(present) = table.by_category.get(&category) {
+                if let Some(present) = table.native(&category) {
                     return Err(RegistryError::Duplicate {
                         category,
                         present: present.name().to_owned(),
@@ -75,9 +76,57 @@ impl ConnectorRegistry {
         self.change(|table| table.insert(&connector))
     }
 
-    /// The connector of a category.
+    /// Adds a forwarder behind those that there are. What it has is not known
+    /// before [`ConnectorRegistry::set_agents`].
+    pub fn register_forwarder(&self, forwarder: Arc<dyn Forwarder>) -> Result<(), RegistryError> {
+        self.change(|table| table.insert_forwarder(forwarder.clone()))
+    }
+
+    /// Notes what the service behind a forwarder lists, in the place of what
+    /// it listed before; true if that has changed.
+    pub fn set_agents(&self, forwarder: &str, agents: &[Agent]) -> bool {
+        let mut changed = false;
+        let outcome = self.change(|table| {
+            changed = table.set_agents(forwarder, agents);
+            Ok(())
+        });
+        outcome.is_ok() && changed
+    }
+
+    /// The connector that is asked first for a category.
     pub fn get(&self, category: &TaskCategory) -> Option<Connector> {
-        self.table.load().by_category.get(category).cloned()
+        self.table.load().first(category).cloned()
+    }
+
+    /// True if some connector serves the category.
+    pub fn serves(&self, category: &TaskCategory) -> bool {
+        self.table.load().first(category).is_some()
+    }
+
+    /// Who runs a task that is to be created.
+    pub fn route(&self, category: &TaskCategory, task: &TaskRequest) -> Route {
+        self.table.load().route(category, |connector| connector.claims(task))
+    }
+
+    /// Who runs a task inside the call.
+    pub fn route_sync(&self, category: &TaskCategory) -> Route {
+        self.table.load().route(category, Connector::is_sync)
+    }
+
+    /// Who has the task of a plain meta.
+    pub fn route_meta(&self, category: &TaskCategory, meta: &[u8]) -> Route {
+        self.table.load().route(category, |connector| connector.claims_meta(meta))
+    }
+
+    /// The connector that made a handle, by the name in it.
+    pub fn owner(&self, category: &TaskCategory, name: &str, is_sync: bool) -> Option<Connector> {
+        self.table.load().owner(category, name, is_sync)
+    }
+
+    /// Completes at the next change. Make it before the look whose outcome it
+    /// is to follow, and [`enable`](tokio::sync::futures::Notified::enable) it.
+    pub fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
     }
 
     /// What is known of the connector of this name (`GetAgent`).
@@ -86,14 +135,20 @@ impl ConnectorRegistry {
         table.agents.iter().find(|agent| agent.name == name).cloned()
     }
 
-    /// All connectors, in the order of their registration (`ListAgents`).
+    /// All connectors, those of this process in the order of their
+    /// registration, then the forwarded ones (`ListAgents`).
     pub fn agents(&self) -> Vec<Agent> {
         self.table.load().agents.clone()
     }
 
+    /// The names of all connectors and forwarders.
+    pub fn names(&self) -> Vec<String> {
+        self.table.load().names()
+    }
+
     fn change(
         &self,
-        edit: impl Fn(&mut Table) -> Result<(), RegistryError>,
+        mut edit: impl FnMut(&mut Table) -> Result<(), RegistryError>,
     ) -> Result<(), RegistryError> {
         let mut outcome = Ok(());
         self.table.rcu(|table| {
@@ -104,42 +159,7 @@ impl ConnectorRegistry {
                 Err(_) => table.clone(),
             }
         });
+        self.changed.notify_waiters();
         outcome
-    }
-}
-
-impl Table {
-    fn insert(&mut self, connector: &Connector) -> Result<(), RegistryError> {
-        for category in connector.task_categories() {
-            let before = self.by_category.insert(category.clone(), connector.clone());
-            if before.is_none() {
-                self.order.push(category);
-            }
-        }
-        self.agents = self.list_agents()?;
-        Ok(())
-    }
-
-    fn list_agents(&self) -> Result<Vec<Agent>, RegistryError> {
-        let mut agents: Vec<Agent> = Vec::new();
-        for category in &self.order {
-            let connector = &self.by_category[category];
-            let known = agents.iter().position(|a| a.name == connector.name());
-            let at = known.unwrap_or_else(|| {
-                agents.push(Agent {
-                    name: connector.name().to_owned(),
-                    is_sync: connector.is_sync(),
-                    ..Agent::default()
-                });
-                agents.len() - 1
-            });
-            let agent = &mut agents[at];
-            if agent.is_sync != connector.is_sync() {
-                return Err(RegistryError::MixedKinds(agent.name.clone()));
-            }
-            agent.supported_task_types.push(category.name.clone());
-            agent.supported_task_categories.push(admin::TaskCategory::from(category));
-        }
-        Ok(agents)
     }
 }

@@ -16,6 +16,9 @@ pub struct TaskRequest {
     pub inputs: Option<LiteralMap>,
     /// Where outputs belong that are not returned inline (`{prefix}/outputs.pb`).
     pub output_prefix: String,
+    /// The most bytes that the outputs of a sync task may take, where the
+    /// caller said so.
+    pub max_dataset_size_bytes: i64,
     /// Who runs the task: execution, attempt, labels, service account. Absent
     /// in calls by hand.
     pub metadata: Option<TaskExecutionMetadata>,

@@ -24,12 +24,21 @@ pub struct Resource {
     pub outputs: Option<LiteralMap>,
     /// Anything else to show, as a structure.
     pub custom_info: Option<Struct>,
+    /// Why a sync task failed, in a form that propeller understands.
+    pub agent_error: Option<admin::AgentError>,
 }
 
 impl Resource {
     /// A resource in this phase, with nothing else to say.
     pub fn new(phase: Phase) -> Self {
-        Self { phase, message: None, log_links: Vec::new(), outputs: None, custom_info: None }
+        Self {
+            phase,
+            message: None,
+            log_links: Vec::new(),
+            outputs: None,
+            custom_info: None,
+            agent_error: None,
+        }
     }
 
     /// Sets the message.
@@ -56,6 +65,7 @@ impl From<Resource> for admin::Resource {
             log_links: resource.log_links,
             outputs: resource.outputs,
             custom_info: resource.custom_info,
+            agent_error: resource.agent_error,
             ..Self::default()
         }
     }

@@ -29,6 +29,13 @@ pub trait Sensor: Send + Sync + 'static {
         config: Option<&Value>,
     ) -> Result<Self::Inputs, ConnectorError>;
 
+    /// True for what it can look at. What it leaves goes to an upstream that
+    /// has sensors, where there is one: a path on a storage that only Python
+    /// reaches. Inputs that are wrong in themselves are its own to refuse.
+    fn claims(&self, _inputs: &Map<String, Value>) -> bool {
+        true
+    }
+
     /// True as soon as the condition holds: the task has SUCCEEDED.
     fn poke(
         &self,

@@ -85,7 +85,8 @@ impl Admission {
     }
 }
 
-fn is_counted(path: &str) -> bool {
+/// True for a request about tasks.
+pub(super) fn is_counted(path: &str) -> bool {
     let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
     service.is_some_and(|(service, _)| COUNTED.contains(&service))
 }

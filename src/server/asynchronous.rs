@@ -38,12 +38,9 @@ impl AsyncAgentService for AsyncHandlers {
     ) -> Result<Response<CreateTaskResponse>, Status> {
         let deadline = caller::deadline(request.metadata());
         let request = request.into_inner();
-        let (task_type, version) = request
-            .template
-            .as_ref()
-            .map_or(("", 0), |template| (&template.r#type, template.task_type_version));
-        let category = TaskCategory::new(task_type, version);
-        let meter = Meter::begin(&self.0, Operation::Create, task_type, &category);
+        let template = request.template.as_ref();
+        let category = template.map_or_else(|| TaskCategory::from(""), TaskCategory::of);
+        let meter = Meter::begin(&self.0, Operation::Create, &category.name, &category);
         meter.input_bytes(request.inputs.as_ref().map_or(0, Message::encoded_len));
         let resource_meta = meter.count(self.0.create_within(request, deadline)).await?;
         Ok(Response::new(CreateTaskResponse { resource_meta }))
@@ -59,6 +56,7 @@ impl AsyncAgentService for AsyncHandlers {
             request.task_category,
             request.task_type,
             request.resource_meta,
+            request.output_prefix,
         );
         let meter = Meter::begin(&self.0, Operation::Get, &query.task_type, &query.category);
         let resource = meter.count(self.0.get(query)).await?;
@@ -75,6 +73,7 @@ impl AsyncAgentService for AsyncHandlers {
             request.task_category,
             request.task_type,
             request.resource_meta,
+            String::new(),
         );
         let meter = Meter::begin(&self.0, Operation::Delete, &query.task_type, &query.category);
         meter.count(self.0.delete(query)).await?;
@@ -97,6 +96,7 @@ impl AsyncAgentService for AsyncHandlers {
             request.task_category,
             request.task_type,
             request.resource_meta,
+            String::new(),
         );
         let results = self.0.measurements(query, what).await;
         let results = results.map_err(|error| status(&error))?;
@@ -116,6 +116,7 @@ impl AsyncAgentService for AsyncHandlers {
             request.task_category,
             request.task_type,
             request.resource_meta,
+            String::new(),
         );
         let pages = self.0.logs(query, what).await.map_err(|error| status(&error))?;
         Ok(Response::new(Box::pin(pages.flat_map(|page| futures::stream::iter(responses(page))))))
@@ -134,12 +135,17 @@ fn responses(page: Result<LogPage, ConnectorError>) -> Vec<Result<GetTaskLogsRes
         structured_lines: page.structured_lines,
     });
     let header = Part::Header(GetTaskLogsResponseHeader { token: page.token });
-    let parts = match &header {
-        Part::Header(header) if header.token.is_empty() => vec![body],
+    let parts = match (&header, &body) {
+        (Part::Header(header), _) if header.token.is_empty() => vec![body],
+        (_, Part::Body(lines)) if is_empty(lines) => vec![header],
         _ => vec![header, body],
     };
     let response = |part| Ok(GetTaskLogsResponse { part: Some(part) });
     parts.into_iter().map(response).collect()
+}
+
+fn is_empty(body: &GetTaskLogsResponseBody) -> bool {
+    body.results.is_empty() && body.structured_lines.is_empty()
 }
 
 fn time(

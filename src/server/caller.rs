@@ -29,6 +29,7 @@ pub(super) fn query(
     category: Option<admin::TaskCategory>,
     task_type: String,
     resource_meta: Bytes,
+    output_prefix: String,
 ) -> TaskQuery {
     let category = TaskCategory::requested(category.as_ref(), &task_type);
     TaskQuery {
@@ -38,6 +39,7 @@ pub(super) fn query(
         },
         category,
         resource_meta,
+        output_prefix,
         deadline: deadline(metadata),
     }
 }

@@ -16,7 +16,8 @@ use tracing::debug;
 
 use super::{
     activity::Activity,
-    admission::{Admission, Admit},
+    admission::{Admission, Admit, is_counted},
+    arrival::Arriving,
     deadline::Deadline,
     panic,
 };
@@ -52,6 +53,7 @@ pub(super) enum End {
 /// What all connections of a service share.
 pub(super) struct Protocol {
     first_byte_timeout: Duration,
+    body_timeout: Duration,
     http2: http2::Builder<TokioExecutor>,
     routes: Routes,
     admission: Arc<Admission>,
@@ -73,7 +75,13 @@ impl Protocol {
             .max_local_error_reset_streams(settings.max_error_resets)
             .keep_alive_interval(settings.keepalive_interval)
             .keep_alive_timeout(settings.keepalive_timeout);
-        Self { first_byte_timeout: settings.first_byte_timeout, http2, routes, admission }
+        Self {
+            first_byte_timeout: settings.first_byte_timeout,
+            body_timeout: settings.body_timeout,
+            http2,
+            routes,
+            admission,
+        }
     }
 
     /// Serves a connection until it ends; it is asked to leave at this age, and
@@ -103,8 +111,9 @@ impl Protocol {
             admission: self.admission.clone(),
             activity,
         });
+        let body_timeout = self.body_timeout;
         let service = service_fn(move |request: Request<Incoming>| {
-            handler.clone().oneshot(request.map(Body::new))
+            handler.clone().oneshot(with_limit(request, body_timeout))
         });
         let mut connection = pin!(self.http2.serve_connection(TokioIo::new(io), service));
 
@@ -140,6 +149,15 @@ async fn read_preface(
     let mut preface = [0; PREFACE_LENGTH];
     reader.read_exact(&mut preface).await?;
     Ok(join(io::Cursor::new(preface).chain(reader), writer))
+}
+
+/// A request of which no part may take longer than `limit`. Reflection is left
+/// alone: its callers keep a stream open on which they ask now and then.
+fn with_limit(request: Request<Incoming>, limit: Duration) -> Request<Body> {
+    match is_counted(request.uri().path()) {
+        true => request.map(|body| Body::new(Arriving::new(body, limit))),
+        false => request.map(Body::new),
+    }
 }
 
 async fn pass(age: Option<Duration>) {

@@ -25,7 +25,7 @@ impl Meter {
         task_type: &str,
         category: &TaskCategory,
     ) -> Self {
-        let served = tasks.connectors().get(category).is_some();
+        let served = tasks.connectors().serves(category);
         Self {
             metrics: tasks.metrics().requests(task_type, served),
             operation,

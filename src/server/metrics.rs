@@ -10,17 +10,30 @@ use axum::{
     routing::get,
 };
 
-use crate::telemetry::Metrics;
+use crate::{connectors::upstream::Scraper, telemetry::Metrics};
 
 /// Prometheus' text format, in the words of Python's client.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) fn router(metrics: Arc<Metrics>) -> Router {
-    Router::new().route("/metrics", get(scrape)).route("/", get(scrape)).with_state(metrics)
+/// What a scrape tells: our metrics, and those of workers if there are any.
+#[derive(Clone)]
+struct Sources {
+    own: Arc<Metrics>,
+    workers: Option<Scraper>,
 }
 
-async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {
-    match metrics.render() {
+pub(super) fn router(own: Arc<Metrics>, workers: Option<Scraper>) -> Router {
+    let sources = Sources { own, workers };
+    Router::new().route("/metrics", get(scrape)).route("/", get(scrape)).with_state(sources)
+}
+
+async fn scrape(State(sources): State<Sources>) -> Response {
+    let own = sources.own.render();
+    let all = match (own, &sources.workers) {
+        (Ok(own), Some(workers)) => Ok(workers.merge_into(&own).await),
+        (own, _) => own,
+    };
+    match all {
         Ok(text) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -4,6 +4,7 @@
 mod activity;
 mod admin;
 mod admission;
+mod arrival;
 mod asynchronous;
 mod caller;
 mod connection;

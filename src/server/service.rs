@@ -4,6 +4,7 @@ use std::{
     future::{Future, IntoFuture},
     io,
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
 };
 
@@ -34,6 +35,7 @@ use super::{
 use crate::{
     config::Config,
     connector::ConnectorRegistry,
+    connectors::upstream::{Scraper, UpstreamError, Upstreams},
     supervisor::{Tasks, World},
     telemetry::Metrics,
     wire::{
@@ -65,9 +67,15 @@ pub enum ServeError {
     /// The metrics cannot be registered.
     #[error("cannot register the metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The upstreams cannot be started.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The supervisor's actor cannot be started.
     #[error("cannot start the task registry: {0}")]
     Registry(#[from] ractor::SpawnErr),
+    /// There can be no HTTP client for the metrics of workers.
+    #[error("cannot ask workers for their metrics: {0}")]
+    Scraper(#[from] reqwest::Error),
     /// The reflection service does not read our own descriptors.
     #[error("cannot describe the services: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -123,7 +131,8 @@ impl Service {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { config, connectors, world, grpc, prometheus, admin } = self;
         let core = Core::start(config, connectors, world).await?;
-        let _endpoint = MetricsEndpoint::start(prometheus, core.metrics.clone());
+        let _endpoint =
+            MetricsEndpoint::start(prometheus, core.metrics.clone(), core.upstreams.scraper()?);
         let _admin = admin.map(|listener| AdminServer::start(listener, &core.tasks));
         core.serve(grpc, shutdown).await
     }
@@ -151,6 +160,7 @@ struct Core {
     world: World,
     metrics: Arc<Metrics>,
     tasks: Tasks,
+    upstreams: Upstreams,
 }
 
 impl Core {
@@ -161,7 +171,9 @@ impl Core {
     ) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new()?);
         let tasks = Tasks::start(&config, connectors.clone(), metrics.clone(), world.clone());
-        Ok(Self { tasks: tasks.await?, config, connectors, world, metrics })
+        let tasks = tasks.await?;
+        let upstreams = Upstreams::start(&config, &connectors, &metrics)?;
+        Ok(Self { config, connectors, world, metrics, tasks, upstreams })
     }
 
     async fn serve(
@@ -169,7 +181,7 @@ impl Core {
         incoming: impl Incoming,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, connectors, world, metrics, tasks } = self;
+        let Self { config, connectors, world, metrics, tasks, upstreams } = self;
         let settings = &config.server;
         let health = Reporter::not_serving().await;
         let routes = routes(&config, &tasks, connectors)?.add_service(health.service());
@@ -181,24 +193,40 @@ impl Core {
             metrics,
             world.randomness,
         );
-        health.set(ServingStatus::Serving).await;
 
-        let stop = async {
-            shutdown.await;
+        let life = async {
+            let mut shutdown = pin!(shutdown);
+            tokio::select! {
+                biased;
+                ready = upstreams.ready() => {
+                    ready?;
+                    health.set(ServingStatus::Serving).await;
+                    info!("serving");
+                    shutdown.await;
+                }
+                () = &mut shutdown => {}
+            }
             info!(grace = ?settings.drain_grace, "draining: NOT_SERVING, then no new connections");
             health.set(ServingStatus::NotServing).await;
             sleep(settings.drain_grace).await;
+            Ok::<_, ServeError>(())
         };
         tokio::select! {
+            // Without upstreams to wait for, the first caller finds it SERVING.
             biased;
+            ended = life => if let Err(error) = ended {
+                upstreams.stop().await;
+                return Err(error);
+            },
             never = connections.accept(incoming) => match never {},
-            () = stop => health.end_watches(),
         }
+        health.end_watches();
         let deadline = Instant::now() + settings.drain_timeout;
         connections.drain(&admission, deadline).await;
         // Deletes went on meanwhile; now no request can open another one.
         tasks.drain(deadline).await;
         tasks.stop();
+        upstreams.stop().await;
         Ok(())
     }
 }
@@ -238,8 +266,8 @@ fn routes(
 struct MetricsEndpoint(JoinHandle<()>);
 
 impl MetricsEndpoint {
-    fn start(listener: TcpListener, metrics: Arc<Metrics>) -> Self {
-        let server = axum::serve(listener, metrics::router(metrics)).into_future();
+    fn start(listener: TcpListener, metrics: Arc<Metrics>, workers: Option<Scraper>) -> Self {
+        let server = axum::serve(listener, metrics::router(metrics, workers)).into_future();
         Self(tokio::spawn(async move {
             if let Err(error) = server.await {
                 error!(%error, "the Prometheus endpoint failed");

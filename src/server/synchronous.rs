@@ -50,7 +50,7 @@ impl SyncHandlers {
     ) -> Result<Resource, TaskError> {
         // Before the inputs are read, as flytekit does: a caller that sends
         // none hears what is wrong.
-        self.0.check_sync(category)?;
+        self.0.check_sync(category).await?;
         let inputs = inputs(&mut parts).await?;
         self.0.execute(header, inputs).await
     }
@@ -83,8 +83,5 @@ async fn inputs(
 
 fn category(header: &CreateRequestHeader) -> TaskCategory {
     let template = header.template.as_ref();
-    template.map_or_else(
-        || TaskCategory::from(""),
-        |template| TaskCategory::new(&template.r#type, template.task_type_version),
-    )
+    template.map_or_else(|| TaskCategory::from(""), TaskCategory::of)
 }

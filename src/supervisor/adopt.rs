@@ -14,7 +14,7 @@ use super::{
     tasks::Shared,
 };
 use crate::{
-    connector::{Connector, ConnectorError, DynAsyncConnector, Job, MetaError, Phase},
+    connector::{self, Connector, ConnectorError, Job, MetaError, Phase, Route},
     wire::{flyteidl::admin::Resource, handle::Handle},
 };
 
@@ -30,21 +30,43 @@ struct Found {
     job: Option<Arc<dyn Job>>,
 }
 
+/// A handle that was read.
+enum Decoded {
+    Found(Box<Found>),
+    /// One of these upstreams may have the task, and has not said so yet.
+    Pending(Vec<String>),
+}
+
+impl Decoded {
+    fn found(found: Found) -> Self {
+        Self::Found(Box::new(found))
+    }
+}
+
 /// What a Get finds.
 pub(super) enum Lookup {
     /// The task, adopted if it was unknown.
     Task(Arc<TaskEntry>),
-    /// A task that cannot be adopted now: too many are.
+    /// A task that cannot be adopted now: too many are, or its upstream is not
+    /// there yet.
     Later(Box<Resource>),
 }
 
 impl Shared {
     /// The task of this handle. One that this process does not know is adopted.
-    pub(super) fn find(self: &Arc<Self>, query: &TaskQuery) -> Result<Arc<TaskEntry>, TaskError> {
+    pub(super) async fn find(
+        self: &Arc<Self>,
+        query: &TaskQuery,
+    ) -> Result<Arc<TaskEntry>, TaskError> {
         let key = self.index.key(&query.category, &query.resource_meta);
-        match self.index.by_handle(key) {
-            Some(entry) => Ok(entry),
-            None => self.adopt_found(query, key, self.decode(query)?, None),
+        if let Some(entry) = self.index.by_handle(key) {
+            return Ok(entry);
+        }
+        self.wait_for_owner(query).await?;
+        match self.decode(query)? {
+            Decoded::Found(found) => self.adopt_found(query, key, *found, None),
+            // Changed its mind in between; a later call will find it.
+            Decoded::Pending(upstreams) => Err(not_listed(query, &upstreams)),
         }
     }
 
@@ -55,7 +77,10 @@ impl Shared {
         if let Some(entry) = self.index.by_handle(key) {
             return Ok(Lookup::Task(entry));
         }
-        let found = self.decode(query)?;
+        let found = match self.decode(query)? {
+            Decoded::Found(found) => *found,
+            Decoded::Pending(upstreams) => return Ok(later(not_listed(query, &upstreams))),
+        };
         let Ok(permit) = self.adoptions.clone().try_acquire_owned() else {
             self.metrics.refused("max_adoptions");
             return Ok(Lookup::Later(Box::new(found.snapshot().resource)));
@@ -119,16 +144,20 @@ impl Shared {
         Ok(entry)
     }
 
-    fn decode(&self, query: &TaskQuery) -> Result<Found, TaskError> {
-        let connector = self.connector(&query.category, &query.task_type)?;
+    fn decode(&self, query: &TaskQuery) -> Result<Decoded, TaskError> {
         let bad_handle =
             |source| TaskError::BadHandle { task_type: query.task_type.clone(), source };
         let handle = Handle::decode(&query.resource_meta).map_err(bad_handle)?;
+        let connector = match self.route(query, handle.as_ref()) {
+            Route::Connector(connector) => connector,
+            Route::Pending(upstreams) => return Ok(Decoded::Pending(upstreams)),
+            Route::Unknown => return Err(TaskError::UnknownTaskType(query.task_type.clone())),
+        };
         let Some(handle) = handle else {
             let job = decode_meta(query, &connector, &query.resource_meta)?;
-            return Ok(Found { connector, handle: None, job: Some(job) });
+            return Ok(Decoded::found(Found { connector, handle: None, job: Some(job) }));
         };
-        if handle.connector != connector.name() || handle.sync != connector.is_sync() {
+        if handle.sync != connector.is_sync() || self.has_other(&handle, &connector) {
             return Err(TaskError::OtherConnector {
                 task_type: query.task_type.clone(),
                 asked: connector.name().to_owned(),
@@ -139,8 +168,24 @@ impl Shared {
             true => None,
             false => Some(decode_meta(query, &connector, &handle.meta)?),
         };
-        Ok(Found { connector, handle: Some(handle), job })
+        Ok(Decoded::found(Found { connector, handle: Some(handle), job }))
     }
+
+    /// True if the handle's own connector is there, for other task types.
+    fn has_other(&self, handle: &Handle, connector: &Connector) -> bool {
+        handle.connector != connector.name() && self.connectors.names().contains(&handle.connector)
+    }
+}
+
+/// What an upstream's list must come for.
+fn not_listed(query: &TaskQuery, upstreams: &[String]) -> TaskError {
+    TaskError::NotListed { task_type: query.task_type.clone(), upstreams: upstreams.join(", ") }
+}
+
+/// A Get does not fail because an upstream is late.
+fn later(cause: TaskError) -> Lookup {
+    let running = Resource::from(connector::Resource::new(Phase::Running));
+    Lookup::Later(Box::new(Resource { message: cause.to_string(), ..running }))
 }
 
 impl Found {
@@ -161,7 +206,7 @@ fn decode_meta(
     meta: &[u8],
 ) -> Result<Arc<dyn Job>, TaskError> {
     let job = match connector {
-        Connector::Async(connector) => DynAsyncConnector::job(connector.as_ref(), meta),
+        Connector::Async(connector) => connector.job(meta, &query.output_prefix),
         Connector::Sync(_) => Err(MetaError::new("a sync connector has no meta")),
     };
     job.map_err(|source| TaskError::BadMeta {

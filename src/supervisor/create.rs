@@ -55,18 +55,19 @@ impl Tasks {
         let shared = &self.0;
         let template = request.template.unwrap_or_default();
         let category = TaskCategory::new(&template.r#type, template.task_type_version);
-        let connector = shared.connector(&category, &category.name)?;
         let keys = Keys::of(request.task_execution_metadata.as_ref(), &request.output_prefix);
-        if !keys.is_some_and(|keys| shared.index.has_create(keys.create)) {
-            shared.wait_for_room(deadline).await?;
-        }
         let request = TaskRequest {
             template,
             inputs: request.inputs,
             output_prefix: request.output_prefix,
+            max_dataset_size_bytes: 0,
             metadata: request.task_execution_metadata,
             idempotency_key: IdempotencyKey(shared.world.randomness.bytes()),
         };
+        let connector = shared.connector_for(&category, &request, deadline).await?;
+        if !keys.is_some_and(|keys| shared.index.has_create(keys.create)) {
+            shared.wait_for_room(deadline).await?;
+        }
         let begin =
             |generation| shared.begin(category, connector, keys, generation, request, deadline);
         let entry = match keys {

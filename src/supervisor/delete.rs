@@ -30,7 +30,7 @@ impl Tasks {
     /// confirmed yet.
     pub async fn delete(&self, query: TaskQuery) -> Result<(), TaskError> {
         for _ in 0..LOOKUPS {
-            let entry = self.0.find(&query)?;
+            let entry = self.0.find(&query).await?;
             entry.touch();
             if !self.want_delete(&entry) {
                 return Ok(());

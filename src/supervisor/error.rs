@@ -14,6 +14,16 @@ pub enum TaskError {
     /// No connector has the task type. The text is flytekit's.
     #[error("Cannot find connector for task type: {0}.")]
     UnknownTaskType(String),
+    /// An upstream that may have the task type has not told yet what it has.
+    #[error(
+        "upstream {upstreams} has not answered yet, and task type {task_type} may be one of its;          call again"
+    )]
+    NotListed {
+        /// The task type asked for.
+        task_type: String,
+        /// The upstreams, by name.
+        upstreams: String,
+    },
     /// `resource_meta` begins like a handle and is none.
     #[error(
         "resource_meta of a {task_type} task: {source}; pass on the bytes that CreateTask returned"
@@ -136,7 +146,9 @@ impl TaskError {
             Self::Fault { .. } => Code::Internal,
             Self::Full(_) => Code::ResourceExhausted,
             Self::NoData => Code::OutOfRange,
-            Self::StillDeleting { .. } | Self::Stopping => Code::Unavailable,
+            Self::NotListed { .. } | Self::StillDeleting { .. } | Self::Stopping => {
+                Code::Unavailable
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     tasks::Shared,
 };
 use crate::{
-    connector::{Connector, IdempotencyKey, Phase, TaskCategory, TaskRequest},
+    connector::{Connector, DynSyncConnector, IdempotencyKey, Phase, TaskCategory, TaskRequest},
     wire::flyteidl::{
         admin::{CreateRequestHeader, Resource},
         core::LiteralMap,
@@ -28,10 +28,10 @@ impl Tasks {
     ///
     /// # Errors
     /// An unknown or an async task type.
-    pub fn check_sync(&self, category: &TaskCategory) -> Result<(), TaskError> {
-        match self.0.connector(category, &category.name)? {
+    pub async fn check_sync(&self, category: &TaskCategory) -> Result<(), TaskError> {
+        match self.0.sync_connector(category).await? {
             Connector::Sync(_) => Ok(()),
-            Connector::Async(_) => Err(self.0.not_sync(category)),
+            Connector::Async(connector) => Err(not_sync(category, connector.name())),
         }
     }
 
@@ -50,8 +50,14 @@ impl Tasks {
         inputs: Option<LiteralMap>,
     ) -> Result<Resource, TaskError> {
         let shared = &self.0;
+        let template = header.template.as_ref();
+        let category = template.map_or_else(|| TaskCategory::from(""), TaskCategory::of);
+        let connector = match shared.sync_connector(&category).await? {
+            Connector::Sync(connector) => connector,
+            Connector::Async(connector) => return Err(not_sync(&category, connector.name())),
+        };
         let keys = Keys::of(header.task_execution_metadata.as_ref(), &header.output_prefix);
-        let run = || shared.run(header, inputs, keys);
+        let run = || shared.run(category, connector, header, inputs, keys);
         let entry = match keys {
             Some(keys) => shared.index.by_execute_or(keys.create, run)?,
             None => run()?,
@@ -76,20 +82,18 @@ impl Shared {
     /// Spawns the actor that runs the task.
     fn run(
         self: &Arc<Self>,
+        category: TaskCategory,
+        connector: Arc<dyn DynSyncConnector>,
         header: CreateRequestHeader,
         inputs: Option<LiteralMap>,
         keys: Option<Keys>,
     ) -> Result<Arc<TaskEntry>, TaskError> {
-        let template = header.template.unwrap_or_default();
-        let category = TaskCategory::new(&template.r#type, template.task_type_version);
-        let Connector::Sync(connector) = self.connector(&category, &category.name)? else {
-            return Err(self.not_sync(&category));
-        };
         let random = || IdempotencyKey(self.world.randomness.bytes());
         let request = Arc::new(TaskRequest {
-            template,
+            template: header.template.unwrap_or_default(),
             inputs,
             output_prefix: header.output_prefix,
+            max_dataset_size_bytes: header.max_dataset_size_bytes,
             metadata: header.task_execution_metadata,
             idempotency_key: keys.map_or_else(random, |keys| idempotency_key(keys.create, 0)),
         });
@@ -100,12 +104,8 @@ impl Shared {
         self.spawn(&entry)?;
         Ok(entry)
     }
+}
 
-    fn not_sync(&self, category: &TaskCategory) -> TaskError {
-        let connector = self.connectors.get(category);
-        TaskError::NotSync {
-            task_type: category.name.clone(),
-            connector: connector.map_or_else(String::new, |found| found.name().to_owned()),
-        }
-    }
+fn not_sync(category: &TaskCategory, connector: &str) -> TaskError {
+    TaskError::NotSync { task_type: category.name.clone(), connector: connector.to_owned() }
 }

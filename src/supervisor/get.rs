@@ -18,6 +18,8 @@ pub struct TaskQuery {
     pub task_type: String,
     /// The handle, or a plain meta.
     pub resource_meta: Bytes,
+    /// The folder for the outputs, if the caller names it.
+    pub output_prefix: String,
     /// When the caller stops waiting, if it said so.
     pub deadline: Option<Instant>,
 }

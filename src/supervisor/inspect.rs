@@ -223,10 +223,10 @@ impl Overview {
 }
 
 fn connectors(shared: &Shared) -> BTreeMap<String, ConnectorOverview> {
-    let agents = shared.connectors.agents().into_iter();
     let overview = |name: &str| ConnectorOverview {
         polls_in_flight: shared.polls_in_flight(name),
         fault: shared.faults.last(name),
     };
-    agents.map(|agent| (agent.name.clone(), overview(&agent.name))).collect()
+    let names = shared.connectors.names().into_iter();
+    names.map(|name| (name.clone(), overview(&name))).collect()
 }

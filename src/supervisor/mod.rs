@@ -40,6 +40,7 @@ mod report;
 mod results;
 mod room;
 mod rounds;
+mod route;
 mod schedule;
 mod snapshot;
 mod sync_job;

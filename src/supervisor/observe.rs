@@ -40,7 +40,7 @@ impl Tasks {
     /// An unknown task type, bytes that are no handle, a token of elsewhere, a
     /// connector that fails.
     pub async fn logs(&self, query: TaskQuery, what: LogQuery) -> Result<LogStream, TaskError> {
-        let entry = self.0.find(&query)?;
+        let entry = self.0.find(&query).await?;
         entry.touch();
         let asked = what.clone();
         let read = self.read(&entry, "get_logs", |reply| TaskMsg::Logs(asked, reply));
@@ -61,7 +61,7 @@ impl Tasks {
         query: TaskQuery,
         what: MetricsQuery,
     ) -> Result<Vec<ExecutionMetricResult>, TaskError> {
-        let entry = self.0.find(&query)?;
+        let entry = self.0.find(&query).await?;
         entry.touch();
         let asked = what.clone();
         let read = self.read(&entry, "get_metrics", |reply| TaskMsg::Metrics(asked, reply));

@@ -87,7 +87,7 @@ impl Schedule {
             ErrorClass::Permanent => return Some(Phase::Failed),
             // It says nothing about what was refused before.
             ErrorClass::Transient => {}
-            ErrorClass::Denied | ErrorClass::Gone => {
+            ErrorClass::Denied | ErrorClass::Gone | ErrorClass::Internal => {
                 let since = match self.refused {
                     Some((before, since)) if before == class => since,
                     _ => now,

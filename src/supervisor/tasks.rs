@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     config,
-    connector::{Connector, ConnectorRegistry, PollPolicy, TaskCategory},
+    connector::{Connector, ConnectorRegistry, PollPolicy},
     telemetry::Metrics,
 };
 
@@ -120,16 +120,6 @@ impl Tasks {
 }
 
 impl Shared {
-    /// The connector of a category; an error names the task type.
-    pub(super) fn connector(
-        &self,
-        category: &TaskCategory,
-        task_type: &str,
-    ) -> Result<Connector, TaskError> {
-        let connector = self.connectors.get(category);
-        connector.ok_or_else(|| TaskError::UnknownTaskType(task_type.to_owned()))
-    }
-
     /// Spawns the actor of an entry, linked to the registry.
     pub(super) fn spawn(self: &Arc<Self>, entry: &Arc<TaskEntry>) -> Result<(), TaskError> {
         let registry = self.registry.get().ok_or(TaskError::Stopping)?.clone();

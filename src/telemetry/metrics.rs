@@ -16,6 +16,7 @@ use super::{
     labels::TaskTypes,
     server::ServerMetrics,
     summary::{Summary, SummaryVec},
+    upstream::UpstreamMetrics,
 };
 
 /// An operation as flytekit's labels name it.
@@ -68,6 +69,7 @@ pub struct Metrics {
     orphans: IntCounterVec,
     deletes_given_up: IntCounterVec,
     server: ServerMetrics,
+    upstreams: UpstreamMetrics,
 }
 
 impl Metrics {
@@ -164,6 +166,7 @@ impl Metrics {
                 &["task_type"],
             )?,
             server: ServerMetrics::new(&registry)?,
+            upstreams: UpstreamMetrics::new(&registry)?,
             registry: registry.clone(),
             types: TaskTypes::default(),
             requests: DashMap::new(),
@@ -221,6 +224,11 @@ impl Metrics {
     /// The metrics of the gRPC server.
     pub fn server(&self) -> &ServerMetrics {
         &self.server
+    }
+
+    /// The metrics of upstreams.
+    pub fn upstreams(&self) -> &UpstreamMetrics {
+        &self.upstreams
     }
 }
 

@@ -64,7 +64,10 @@ def target(raw: str) -> str:
 
 def output(data: bytes) -> str:
     """A msgpack value: the order of keys at the top stays, since flytekit writes these itself."""
-    top = msgpack.unpackb(data, object_pairs_hook=_Pairs, strict_map_key=False)
+    try:
+        top = msgpack.unpackb(data, object_pairs_hook=_Pairs, strict_map_key=False)
+    except ValueError:
+        return repr(data)
     if isinstance(top, _Pairs):
         top = _Pairs((k, _sorted(v)) for k, v in top)
     return f"{len(data)} bytes: {_written(top)}"

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from client import Fields
-from differences import DIFFERENCES
 from rules import Difference
 
 
@@ -25,6 +24,8 @@ class Failure:
 class Score:
     """What was found so far."""
 
+    table: list[Difference]
+    """What may differ."""
     passed: int = 0
     failed: int = 0
     cases: list[str] = field(default_factory=list)
@@ -38,7 +39,7 @@ class Score:
         for name in sorted(flytekit.keys() | ours.keys()):
             theirs, mine = flytekit.get(name), ours.get(name)
             if theirs != mine:
-                about = [(i, d) for i, d in enumerate(DIFFERENCES) if d.about(case, name)]
+                about = [(i, d) for i, d in enumerate(self.table) if d.about(case, name)]
                 explained = [i for i, d in about if d.holds(name, theirs, mine)]
                 for index in explained[:1]:
                     self.uses[index] = self.uses.get(index, 0) + 1
@@ -56,5 +57,5 @@ class Score:
     def unused(self) -> list[Difference]:
         """Entries that explained nothing although a case that they are about ran."""
         return [
-            d for i, d in enumerate(DIFFERENCES) if i not in self.uses and any(d.concerns(case) for case in self.cases)
+            d for i, d in enumerate(self.table) if i not in self.uses and any(d.concerns(case) for case in self.cases)
         ]

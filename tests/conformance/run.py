@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 import time
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import cases_backend
 import cases_fixtures
@@ -25,23 +23,18 @@ import cases_sensor
 import cases_stores
 import cases_templates
 import cases_wire
+import ending
 import metrics
 import services
 import stores
 from backend import Backend
 from case import Case
 from client import Client, Fields
-from compare import Failure, Score
 from differences import DIFFERENCES
+from report import Report
 
 RUN_LIMIT = 400
 """Seconds after which the whole run is given up."""
-
-MOST_FIELDS = 8
-"""Fields of one case in the report; a call that fails on one side only differs in all of them."""
-
-SHOWN = 600
-"""Characters of a value in the report."""
 
 GROUPS: dict[str, list[Case]] = {
     "fixtures": cases_fixtures.CASES,
@@ -55,55 +48,6 @@ GROUPS: dict[str, list[Case]] = {
     "wire": cases_wire.CASES,
     "life": cases_life.CASES,
 }
-
-
-class Report:
-    """Prints what is found as it is found."""
-
-    def __init__(self) -> None:
-        self.score = Score()
-
-    def group(self, name: str, started: float, before: tuple[int, int]) -> None:
-        passed, failed = self.score.passed - before[0], self.score.failed - before[1]
-        print(f"{name:<12} {passed:4} passed {failed:4} failed  {time.monotonic() - started:5.1f} s", flush=True)
-
-    def compare(self, name: str, flytekit: Fields, ours: Fields) -> None:
-        failures = self.score.compare(name, flytekit, ours)
-        if failures:
-            print(f"FAILED {name}")
-        for failure in failures[:MOST_FIELDS]:
-            self._failure(failure)
-        if len(failures) > MOST_FIELDS:
-            print(f"    and {len(failures) - MOST_FIELDS} more: {', '.join(f.name for f in failures[MOST_FIELDS:])}")
-
-    def broken(self, name: str, error: BaseException) -> None:
-        self.score.cases.append(name)
-        self.score.count(False)
-        print(f"FAILED {name}: {type(error).__name__}: {shown(str(error))}")
-
-    def _failure(self, failure: Failure) -> None:
-        print(f"    {failure.name}")
-        print(f"        flytekit:   {shown(failure.flytekit)}")
-        print(f"        flightdeck: {shown(failure.ours)}")
-        for entry in failure.declared:
-            print(f"        not what is declared: {entry.reason}")
-
-    def table(self, strict: bool) -> None:
-        """The deliberate differences, and how often each was met."""
-        print("\ndeliberate differences, with the number of fields that each explains:")
-        for index, entry in enumerate(DIFFERENCES):
-            if index in self.score.uses:
-                print(f"{self.score.uses[index]:6}  {entry.reason}")
-        for entry in self.score.unused():
-            if strict:
-                self.score.count(False)
-            print(f"{'FAILED' if strict else 'unused'}  never met: {entry.reason} ({', '.join(entry.cases)})")
-
-
-def shown(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    text = text.replace("\n", "\\n")
-    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]} ... {text[-SHOWN // 2 :]}"
 
 
 def make_files(folder: Path) -> Path:
@@ -211,35 +155,25 @@ def run(options: argparse.Namespace, folder: Path, processes: list[services.Serv
     backend.stop()
 
 
-class GivenUp(BaseException):
-    """The run took too long, or was told to end. Not an Exception, so that no case takes it for its own."""
-
-
-def give_up(signum: int, frame: object) -> None:
-    raise GivenUp(f"the run was ended by {signal.Signals(signum).name}")
-
-
 def main() -> int:
     options = arguments()
     sys.stdout.reconfigure(line_buffering=True)
     if not options.against_self and not os.access(options.binary, os.X_OK):
         print(f"conformance: {options.binary} is no program; build it with `cargo build --release`", file=sys.stderr)
         return 2
-    for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, give_up)
-    signal.alarm(RUN_LIMIT)
+    ending.limit(RUN_LIMIT)
     begun = time.monotonic()
     started: list[services.Service] = []
-    report, complete = Report(), False
+    report, complete = Report(DIFFERENCES), False
     with tempfile.TemporaryDirectory(prefix="flightdeck-conformance-") as folder:
         try:
             start(options, Path(folder), started)
             run(options, Path(folder), started, report)
             complete = True
-        except (services.StartError, GivenUp) as error:
+        except (services.StartError, ending.GivenUp) as error:
             report.broken("the run itself", error)
         finally:
-            signal.alarm(0)
+            ending.done()
             for service in started:
                 service.stop()
     whole = options.only == "*" and stores.stores_are_there()

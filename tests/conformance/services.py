@@ -33,10 +33,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+PYFLYTE = Path(sys.executable).with_name("pyflyte")
+
+
 def environment(home: Path) -> dict[str, str]:
     """The same small environment for all, so that no proxy, credential or setting of the machine has a say."""
     return {
-        "PATH": os.environ.get("PATH", ""),
+        "PATH": f"{PYFLYTE.parent}:{os.environ.get('PATH', '')}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
@@ -49,7 +52,15 @@ def environment(home: Path) -> dict[str, str]:
 class Service:
     """A connector service in a process of its own."""
 
-    def __init__(self, name: str, command: list[str], port: int, metrics_port: int, folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        port: int,
+        metrics_port: int,
+        folder: Path,
+        variables: dict[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.port, self.metrics_port = port, metrics_port
         self.log = folder / f"{name}.log"
@@ -62,7 +73,7 @@ class Service:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=folder / "cwd",
-                env=environment(folder / "home"),
+                env=environment(folder / "home") | (variables or {}),
                 start_new_session=True,
             )
         no_limit = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -87,8 +98,20 @@ class Service:
             time.sleep(0.05)
         raise StartError(f"{self.name} was not SERVING after {START_LIMIT:.0f} s:\n{self.tail()}")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self.status() is None
+
+    def status(self) -> int | None:
+        """That with which it has ended; None while it goes on."""
+        return self._process.poll()
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._process.terminate()
 
     def tail(self) -> str:
         """The end of what it wrote."""
@@ -118,9 +141,8 @@ class Service:
 
 def flytekit(name: str, folder: Path) -> Service:
     """The reference: flytekit's service as its users start it."""
-    pyflyte = str(Path(sys.executable).with_name("pyflyte"))
     port, metrics = free_port(), free_port()
-    command = [pyflyte, "serve", "connector", "--port", str(port), "--prometheus_port", str(metrics)]
+    command = [str(PYFLYTE), "serve", "connector", "--port", str(port), "--prometheus_port", str(metrics)]
     return Service(name, command, port, metrics, folder)
 
 

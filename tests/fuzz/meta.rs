@@ -36,11 +36,11 @@ fn plain(service: &Service, category: &TaskCategory, bytes: &[u8]) {
     let Connector::Async(connector) = connector else {
         return;
     };
-    let Ok(job) = connector.job(bytes) else {
+    let Ok(job) = connector.job(bytes, "") else {
         return;
     };
     let meta = job.meta().expect("what was read can be written");
-    let again = connector.job(&meta).expect("what was written can be read");
+    let again = connector.job(&meta, "").expect("what was written can be read");
     assert_eq!(again.meta().expect("as before"), meta);
     job.log_links();
 }
@@ -51,6 +51,7 @@ async fn get_and_delete(service: &Service, category: &TaskCategory, bytes: &[u8]
         category: category.clone(),
         task_type: category.name.clone(),
         resource_meta: Bytes::copy_from_slice(bytes),
+        output_prefix: String::new(),
         deadline: None,
     };
     match service.tasks.get(query.clone()).await {

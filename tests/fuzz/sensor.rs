@@ -35,6 +35,7 @@ fn target(bytes: &[u8]) {
             category: TaskCategory::from("sensor"),
             task_type: "sensor".to_owned(),
             resource_meta: handle,
+            output_prefix: String::new(),
             deadline: None,
         };
         // A task that has left is adopted from its handle: as in another process.

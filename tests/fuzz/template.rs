@@ -37,6 +37,7 @@ fn target(bytes: &[u8]) {
         template,
         inputs: request.inputs,
         output_prefix: request.output_prefix,
+        max_dataset_size_bytes: 0,
         metadata: request.task_execution_metadata,
         idempotency_key: IdempotencyKey([0; 16]),
     };

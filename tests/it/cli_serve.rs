@@ -34,12 +34,6 @@ fn it_is_typed_as_pyflytes_users_type_it_and_stops_after_its_timeout() {
 }
 
 #[test]
-fn modules_are_refused_with_the_reason() {
-    let output = flightdeck(&["serve", "--modules", "my_package"], &[]);
-    refused(&output, &["--modules my_package", "pyflyte serve connector"]);
-}
-
-#[test]
 fn a_flag_that_there_is_not_is_refused() {
     refused(&flightdeck(&["serve", "--prot", "8000"], &[]), &["--prot"]);
     refused(&flightdeck(&["serve", "--worker", "0"], &[]), &["--worker"]);

@@ -1,9 +1,9 @@
 //! The sources of the configuration, and what their errors say.
 
-use std::{io::Write, path::Path, time::Duration};
+use std::{collections::BTreeSet, io::Write, path::Path, time::Duration};
 
 use bytesize::ByteSize;
-use flightdeck::config::{Config, Flags, HandleFormat};
+use flightdeck::config::{Config, Flags, HandleFormat, Upstream};
 
 fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
     variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -34,11 +34,23 @@ fn the_example_file_names_every_setting_with_its_default() {
         .lines()
         .map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n")
         .collect();
-    load(&uncommented, &[], &Flags::default()).expect("valid with every setting");
+    let all = load(&uncommented, &[], &Flags::default()).expect("valid with every setting");
+    let [_, python] = &all.upstream[..] else { panic!("two upstreams: {:?}", all.upstream) };
+    assert_eq!(
+        *python,
+        Upstream {
+            name: "python".to_owned(),
+            command: python.command.clone(),
+            environment: [("LOG_LEVEL".to_owned(), "20".to_owned())].into(),
+            directory: Some("/srv/team_b".into()),
+            ..Upstream::default()
+        },
+        "defaults, and variables as they are written"
+    );
     for (section, keys) in [
         (
             "server",
-            "host port workers max_connections first_byte_timeout max_connection_age \
+            "host port workers max_connections first_byte_timeout body_timeout max_connection_age \
              keepalive_interval keepalive_timeout max_concurrent_streams max_in_flight \
              max_message_size max_header_size max_pending_resets max_error_resets drain_grace \
              drain_timeout",
@@ -57,10 +69,22 @@ fn the_example_file_names_every_setting_with_its_default() {
             "storage",
             "share_for request_timeout connect_timeout max_in_flight max_listing s3 gcs azure",
         ),
+        (
+            "upstream",
+            "name endpoint prefer sensor_modules command workers environment directory wait \
+             start_timeout hang_timeout stop_timeout",
+        ),
     ] {
         let table: toml::Table = uncommented.parse().expect("TOML");
-        let table = table[section].as_table().expect("a section");
-        let mut named: Vec<_> = table.keys().map(String::as_str).collect();
+        let tables = match &table[section] {
+            toml::Value::Table(table) => vec![table],
+            tables => {
+                tables.as_array().expect("sections").iter().flat_map(|t| t.as_table()).collect()
+            }
+        };
+        // A list of sections names each key in one of them.
+        let named: BTreeSet<_> = tables.iter().flat_map(|table| table.keys()).collect();
+        let mut named: Vec<_> = named.into_iter().map(String::as_str).collect();
         let mut keys: Vec<_> = keys.split_whitespace().collect();
         named.sort_unstable();
         keys.sort_unstable();
@@ -132,6 +156,35 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
         ("[storage.gcs]\nendpoint = \"gcs:443\"\n", &["storage.gcs.endpoint", "https://"]),
         ("[storage.azure]\naccount = \"x\"\n", &["account", "account_name"]),
         ("[tasks\n", &["line 1"]),
+        ("[[upstream]]\n", &["upstream[0].name", "1 to 64"]),
+        ("[[upstream]]\nname = \"a b\"\n", &["upstream[0].name", "a b"]),
+        ("[[upstream]]\nname = \"a\"\n", &["upstream[0].endpoint", "address", "command"]),
+        (
+            "[[upstream]]\nname = \"a\"\nendpoint = \"b:1\"\ncommand = [\"c\"]\n",
+            &["upstream[0].command", "endpoint too"],
+        ),
+        (
+            "[[upstream]]\nname = \"a\"\nendpoint = \"localhost\"\n",
+            &["endpoint", "localhost", "no valid port"],
+        ),
+        (
+            "[[upstream]]\nname = \"a\"\nendpoint = \"b:1\"\nworkers = 2\n",
+            &["upstream[0].workers", "2", "with a command"],
+        ),
+        (
+            "[[upstream]]\nname = \"a\"\nendpoint = \"b:1\"\n\
+             [[upstream]]\nname = \"a\"\nendpoint = \"b:2\"\n",
+            &["upstream[1].name", "another upstream has it"],
+        ),
+        ("[[upstream]]\nname = \"a\"\ncommand = [\"b\"]\n", &["upstream[0].command", "{port}"]),
+        (
+            "[[upstream]]\nname = \"a\"\ncommand = [\"b\", \"{port}\"]\nworkers = 65\n",
+            &["upstream[0].workers", "65", "to 64"],
+        ),
+        (
+            "[[upstream]]\nname = \"a\"\ncommand = [\"b\", \"{port}\"]\nhang_timeout = \"0s\"\n",
+            &["upstream[0].hang_timeout", "from \"1s\""],
+        ),
     ] {
         let error = load(toml, &[], &Flags::default()).expect_err(toml);
         for part in parts {

@@ -30,6 +30,9 @@ mod server_drain;
 mod server_limits;
 mod service;
 
+// The workers of an upstream, as processes.
+mod upstream_workers;
+
 // The admin service, and the command that asks it.
 mod admin;
 
@@ -38,6 +41,9 @@ mod wire;
 
 // The webhook connector against a real HTTP server.
 mod webhook;
+
+// Tasks of other connector services.
+mod upstream;
 
 // The connector of examples/, against the public API.
 mod example;

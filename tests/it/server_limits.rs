@@ -190,6 +190,33 @@ async fn a_caller_that_leaves_gives_its_place_back() {
 }
 
 #[tokio::test]
+async fn a_request_whose_body_does_not_come_is_over_and_reflection_may_wait() {
+    let mut config = Config::default();
+    config.server.max_in_flight = 1;
+    config.server.body_timeout = Duration::from_millis(50);
+    let service = TestService::start(config, &backend());
+    let (client, connection) = http2(&service).await;
+    let open = |path: &str| {
+        let request = http::Request::post(format!("http://{}/{path}", service.grpc));
+        let request = request.header("content-type", "application/grpc").body(());
+        request.expect("a request")
+    };
+    let mut client = client.ready().await.expect("a connection");
+    let mut waiting = |path| client.send_request(open(path), false).expect("a stream");
+    let (asked, _reflection) = waiting("grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
+    let (answer, _get) = waiting("flyteidl.service.AsyncAgentService/GetTask");
+    let answer = timeout(LIMIT, answer).await.expect("it is over").expect("a reply");
+    let text = answer.headers().get("grpc-message").map(|text| format!("{text:?}"));
+    assert_eq!(answer.headers()["grpc-status"], "4", "{text:?}");
+    get_anything(service.channel().await).await.expect("its place is given back");
+    let mut reflection =
+        timeout(LIMIT, asked).await.expect("in time").expect("a stream of replies");
+    let said = timeout(Duration::from_millis(200), reflection.body_mut().data()).await;
+    assert!(said.is_err(), "nothing was asked, nothing is over: {said:?}");
+    connection.abort();
+}
+
+#[tokio::test]
 async fn a_head_over_the_limit_is_refused_and_the_service_goes_on() {
     let mut config = Config::default();
     config.server.max_header_size = ByteSize::kib(8);

@@ -57,6 +57,7 @@ fn task(fields: Value, inputs: HashMap<String, Literal>) -> TaskRequest {
         template: TaskTemplate { custom: Some(custom), ..TaskTemplate::default() },
         inputs: Some(LiteralMap { literals: inputs }),
         output_prefix: String::new(),
+        max_dataset_size_bytes: 0,
         metadata: None,
         idempotency_key: IdempotencyKey([0; 16]),
     }

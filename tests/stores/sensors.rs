@@ -76,6 +76,7 @@ impl Service {
             category: TaskCategory::from("sensor"),
             task_type: "sensor".to_owned(),
             resource_meta: handle.clone(),
+            output_prefix: String::new(),
             deadline: None,
         };
         self.tasks.get(query).await.expect("a Get never fails")

@@ -7,9 +7,10 @@ use clap::Args as ClapArgs;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired, transport::Channel};
 
-use super::{address::Address, duration, handle::Task, human, service::Service};
+use super::{duration, handle::Task, human, service::Service};
 use crate::{
     cli::UsageError,
+    config::Address,
     wire::flyteidl::{
         admin::{
             CreateRequestHeader, CreateTaskRequest, DeleteTaskRequest, ExecuteTaskSyncRequest,

@@ -2,7 +2,6 @@
 //! flytekit's. It sends what propeller sends, under propeller's deadline. `list`
 //! alone asks Flightdeck's admin service.
 
-mod address;
 mod client;
 mod create;
 mod delete;

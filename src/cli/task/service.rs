@@ -2,8 +2,10 @@
 
 use std::{env, fmt};
 
-use super::address::Address;
-use crate::{cli::UsageError, config::Admin};
+use crate::{
+    cli::UsageError,
+    config::{Address, Admin},
+};
 
 /// A service that a command calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

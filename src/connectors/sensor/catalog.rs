@@ -15,11 +15,16 @@ pub(super) struct Catalog {
 }
 
 trait AnySensor: Send + Sync {
+    fn claims(&self, meta: &SensorMeta) -> bool;
     fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError>;
     fn poke<'a>(&'a self, meta: &'a SensorMeta) -> BoxFuture<'a, Result<bool, ConnectorError>>;
 }
 
 impl<S: Sensor> AnySensor for S {
+    fn claims(&self, meta: &SensorMeta) -> bool {
+        meta.inputs.as_ref().is_none_or(|inputs| Sensor::claims(self, inputs))
+    }
+
     fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError> {
         read(self, meta).map(drop)
     }
@@ -37,6 +42,11 @@ impl Catalog {
     pub(super) fn add(&mut self, sensor: impl Sensor) {
         let key = (sensor.module().to_owned(), sensor.name().to_owned());
         self.sensors.insert(key, Arc::new(sensor));
+    }
+
+    /// True for a sensor that is built in and serves the task's inputs.
+    pub(super) fn claims(&self, meta: &SensorMeta) -> bool {
+        self.find(meta).is_ok_and(|sensor| sensor.claims(meta))
     }
 
     /// Refuses what can never come true.

@@ -30,6 +30,13 @@ impl JsonMeta for SensorMeta {}
 const KEYS: [&str; 4] = ["sensor_module", "sensor_name", "sensor_config", "inputs"];
 
 impl SensorMeta {
+    /// The module of the sensor that a template names.
+    pub(in crate::connectors) fn module_of(
+        template: &TaskTemplate,
+    ) -> Result<String, ConnectorError> {
+        text(template.custom.as_ref().unwrap_or(&Struct::default()), "sensor_module")
+    }
+
     /// The meta for a template, with the inputs of the request.
     pub(super) fn from_template(
         template: &TaskTemplate,

@@ -17,6 +17,7 @@ use crate::{
 use catalog::Catalog;
 use file::{FileSensor, Files};
 pub use meta::SensorMeta;
+use serde_json::Map;
 use store::{Clients, Environment, Stores, Web};
 
 /// Pokes sensors. The task type, its `custom` and its meta are those of
@@ -58,6 +59,21 @@ impl AsyncConnector for SensorEngine {
 
     fn task_categories(&self) -> Vec<TaskCategory> {
         vec![TaskCategory::from("sensor")]
+    }
+
+    /// Leaves classes that are not built in, and what these do not reach, to an
+    /// upstream. A task that is wrong in itself is refused here.
+    fn claims(&self, task: &TaskRequest) -> bool {
+        let Ok(mut meta) = SensorMeta::from_template(&task.template, Map::new()) else {
+            return true;
+        };
+        // A class that is not built in may take what ours cannot read.
+        meta.inputs = inputs::read(task).ok();
+        self.catalog.claims(&meta)
+    }
+
+    fn claims_meta(&self, meta: &SensorMeta) -> bool {
+        self.catalog.claims(meta)
     }
 
     async fn create(&self, task: &TaskRequest) -> Result<SensorMeta, ConnectorError> {

@@ -1,6 +1,9 @@
 //! One process or endpoint that answers for an upstream.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use arc_swap::ArcSwap;
 use tonic::transport::Channel;
@@ -36,12 +39,28 @@ impl Member {
     }
 
     /// How the member is.
-    pub(super) fn state(&self) -> State {
-        State::clone(&self.state.load())
+    pub(super) fn state(&self) -> Arc<State> {
+        self.state.load_full()
     }
 
     /// Calls under way.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.load(Relaxed)
+    }
+
+    /// Counts a call until the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight(self.clone())
+    }
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub(super) struct InFlight(Arc<Member>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
     }
 }

@@ -19,6 +19,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_flightdeck");
 /// A running `flightdeck serve`; killed if it is dropped.
 pub struct Process {
     pub grpc: SocketAddr,
+    pub metrics: SocketAddr,
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
 }
@@ -30,6 +31,14 @@ impl Process {
         Self::spawn(Command::new(BINARY), settings).await
     }
 
+    /// Starts it with more arguments, and variables of the environment that need
+    /// not be settings.
+    pub async fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(BINARY);
+        command.arg("serve").args(arguments);
+        Self::spawn_serve(command, variables).await
+    }
+
     /// Starts it with so many file descriptors.
     pub async fn start_with_files(files: usize, settings: &[(&str, &str)]) -> Self {
         let mut shell = Command::new("sh");
@@ -38,8 +47,13 @@ impl Process {
     }
 
     async fn spawn(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        command.arg("serve");
+        Self::spawn_serve(command, settings).await
+    }
+
+    async fn spawn_serve(mut command: Command, settings: &[(&str, &str)]) -> Self {
         let mut child = command
-            .args(["serve", "--port", "0", "--prometheus-port", "0"])
+            .args(["--port", "0", "--prometheus-port", "0"])
             .env("FLIGHTDECK_SERVER__HOST", "127.0.0.1")
             .env("FLIGHTDECK_METRICS__HOST", "127.0.0.1")
             .envs(settings.iter().copied())
@@ -51,9 +65,7 @@ impl Process {
         let stderr = child.stderr.take().expect("a pipe");
         let mut log = BufReader::new(stderr).lines();
         let line = find(&mut log, "grpc=").await;
-        let (_, rest) = line.split_once("grpc=").expect("an address");
-        let address = rest.split_whitespace().next().expect("an address");
-        Self { grpc: address.parse().expect("an address"), child, log }
+        Self { grpc: address(&line, "grpc="), metrics: address(&line, "prometheus="), child, log }
     }
 
     /// A connection to it.
@@ -69,9 +81,15 @@ impl Process {
         assert!(sent.expect("kill").success(), "SIG{name}");
     }
 
-    /// Waits until its log has a line with this text.
-    pub async fn logs(&mut self, text: &str) {
-        find(&mut self.log, text).await;
+    /// Waits until its log has a line with this text, and gives the line.
+    pub async fn logs(&mut self, text: &str) -> String {
+        find(&mut self.log, text).await
+    }
+
+    /// What Prometheus would scrape.
+    pub async fn scrape(&self) -> String {
+        let response = reqwest::get(format!("http://{}/metrics", self.metrics)).await;
+        response.expect("a listening endpoint").text().await.expect("text")
     }
 
     /// Waits until it has ended.
@@ -79,6 +97,11 @@ impl Process {
         let ended = timeout(LIMIT, self.child.wait()).await;
         ended.expect("the process ends").expect("its status")
     }
+}
+
+fn address(line: &str, name: &str) -> SocketAddr {
+    let (_, rest) = line.split_once(name).expect("an address");
+    rest.split_whitespace().next().expect("an address").parse().expect("an address")
 }
 
 async fn find(log: &mut Lines<BufReader<ChildStderr>>, text: &str) -> String {

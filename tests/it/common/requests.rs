@@ -72,6 +72,7 @@ pub fn query(task_type: &str, resource_meta: &Bytes) -> TaskQuery {
         category: TaskCategory::from(task_type),
         task_type: task_type.to_owned(),
         resource_meta: resource_meta.clone(),
+        output_prefix: String::new(),
         deadline: None,
     }
 }

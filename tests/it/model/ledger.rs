@@ -338,7 +338,7 @@ impl Ledger {
         let failed = job.deletes.iter().filter(|call| !matches!(call.outcome, Outcome::Found(_)));
         let mut times = failed.map(|call| call.at);
         let first = times.next();
-        first.zip(times.last()).is_some_and(|(first, last)| {
+        first.zip(times.next_back()).is_some_and(|(first, last)| {
             last + 2 * self.config.polling.max_backoff >= first + self.config.tasks.give_up_after
         })
     }

@@ -46,7 +46,9 @@ pub fn expected(began: Moment, initial: Phase, polls: &[Call]) -> Expected {
                 continue;
             }
             Outcome::Failed(ErrorClass::Permanent) => return decided(Phase::Failed),
-            Outcome::Failed(class @ (ErrorClass::Denied | ErrorClass::Gone)) => {
+            Outcome::Failed(
+                class @ (ErrorClass::Denied | ErrorClass::Gone | ErrorClass::Internal),
+            ) => {
                 let since = match refused {
                     Some((same, since)) if same == class => since,
                     _ => at,

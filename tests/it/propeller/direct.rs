@@ -39,6 +39,7 @@ impl Service for Direct {
             template: request.template.unwrap_or_default(),
             inputs: request.inputs,
             output_prefix: request.output_prefix,
+            max_dataset_size_bytes: 0,
             metadata: request.task_execution_metadata,
             idempotency_key: IdempotencyKey(key),
         };

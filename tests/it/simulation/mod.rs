@@ -6,8 +6,8 @@
 //! lost, no list of agents fails while the services can be reached, and no job
 //! is left that nobody asks about.
 //!
-//! A seed and a commit make a run. `FLIGHTDECK_SIM_SEED=7` runs one seed,
-//! `FLIGHTDECK_SIM_SEEDS=10000` so many, from 0.
+//! A seed and a commit make a run. `SIMULATION_SEED=7` runs one seed,
+//! `SIMULATION_SEEDS=10000` so many, from 0.
 
 mod grpc;
 mod lister;
@@ -39,7 +39,7 @@ fn bad_weather_costs_no_task_and_no_workflow_and_leaves_no_job() {
                 return;
             }
             let done = catch_unwind(|| check(seed)).unwrap_or_else(|panic| {
-                eprintln!("seed {seed} failed: FLIGHTDECK_SIM_SEED={seed} runs it again");
+                eprintln!("seed {seed} failed: SIMULATION_SEED={seed} runs it again");
                 std::panic::resume_unwind(panic)
             });
             succeeded.fetch_add(done, Ordering::Relaxed);
@@ -78,8 +78,8 @@ fn check(seed: u64) -> u64 {
 /// The seeds that the environment asks for.
 fn seeds() -> Range<u64> {
     let asked = |name| std::env::var(name).ok().map(|n: String| n.parse().expect("a number"));
-    match asked("FLIGHTDECK_SIM_SEED") {
+    match asked("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..asked("FLIGHTDECK_SIM_SEEDS").unwrap_or(SEEDS),
+        None => 0..asked("SIMULATION_SEEDS").unwrap_or(SEEDS),
     }
 }

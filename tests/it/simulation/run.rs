@@ -170,7 +170,9 @@ fn drive(simulation: &mut Sim<'_>, scene: &Scene) {
     loop {
         let now = simulation.elapsed();
         scene.clock.set(now);
-        while let Some((_, change)) = changes.pop_front_if(|(at, _)| *at <= now) {
+        while changes.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, change)) = changes.pop_front()
+        {
             scene.change(simulation, change);
         }
         if simulation.step().expect("no host fails") {

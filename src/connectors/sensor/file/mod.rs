@@ -126,6 +126,11 @@ impl Sensor for FileSensor {
         }
     }
 
+    /// Leaves paths of storages that only Python reaches.
+    fn claims(&self, inputs: &Map<String, Value>) -> bool {
+        inputs.get(PATH).and_then(Value::as_str).is_none_or(Place::is_served)
+    }
+
     async fn poke(&self, place: &Place) -> Result<bool, ConnectorError> {
         self.files.exists(place).await
     }

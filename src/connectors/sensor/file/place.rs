@@ -7,7 +7,7 @@ use reqwest::Url;
 use super::local;
 use crate::{
     connector::ConnectorError,
-    connectors::sensor::store::{ObjectPlace, shown, split_scheme},
+    connectors::sensor::store::{ObjectPlace, PlaceError, shown, split_scheme},
 };
 
 /// Where a sensor looks.
@@ -68,6 +68,19 @@ impl Place {
         Ok(Self::Local(local::parse(path)))
     }
 
+    /// True for a path on a storage that is served here. One that is wrong in
+    /// itself is, so that it is refused with the reason.
+    pub(in crate::connectors::sensor) fn is_served(path: &str) -> bool {
+        let Some((scheme, _)) = path.split_once("://") else { return true };
+        match split_scheme(path) {
+            Some((vendor, rest)) => !matches!(
+                ObjectPlace::parse(vendor, rest),
+                Err(PlaceError::Arn | PlaceError::Segment)
+            ),
+            None => matches!(scheme, "http" | "https") || scheme == "file" && !path.contains("::"),
+        }
+    }
+
     /// The place in words, without secrets.
     pub(in crate::connectors::sensor) fn shown(&self) -> String {
         match self {
@@ -100,6 +113,16 @@ mod tests {
             ("https://u:p@h/x y?token=1", "https://h/x%20y?..."),
         ] {
             assert_eq!(Place::parse("FileSensor", path).expect(path).shown(), shown);
+        }
+    }
+
+    #[test]
+    fn what_only_python_reaches_is_left_to_it() {
+        for path in ["ftp://h/f", "hdfs://h/f", "zip://a::/b", "s3://arn:aws:s3:eu:1:x/k"] {
+            assert!(!Place::is_served(path), "{path}");
+        }
+        for path in ["/f", "", "a::b", "file:///f", "s3://", "s3://b/k", "az://c/k", "http://"] {
+            assert!(Place::is_served(path), "{path}");
         }
     }
 

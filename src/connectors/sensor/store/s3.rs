@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use object_store::{
-    RetryConfig, StaticCredentialProvider,
+    CredentialProvider, RetryConfig, StaticCredentialProvider,
     aws::{AmazonS3, AmazonS3Builder, AwsCredential},
 };
 
@@ -29,6 +30,8 @@ pub(super) fn connect(
         .with_retry(retry(&settings, environment));
     if let Some(credential) = credential(&settings, environment) {
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(credential)));
+    } else if has_nothing_but_metadata(environment) {
+        builder = builder.with_credentials(Arc::new(Nobody));
     }
     if let Some(region) = learned_region.or(settings.region.as_deref()) {
         builder = builder.with_region(region);
@@ -64,6 +67,32 @@ fn credential(settings: &S3, environment: &Environment) -> Option<AwsCredential>
         secret_key: environment.get(&["FLYTE_AWS_SECRET_ACCESS_KEY"])?.to_owned(),
         token: None,
     })
+}
+
+/// True where only the instance could tell who we are, and is not to be asked.
+fn has_nothing_but_metadata(environment: &Environment) -> bool {
+    let others = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ];
+    environment.flag(&["AWS_EC2_METADATA_DISABLED"]) == Some(true)
+        && environment.get(&others).is_none()
+}
+
+/// Has no credentials.
+#[derive(Debug)]
+struct Nobody;
+
+#[async_trait]
+impl CredentialProvider for Nobody {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let source = "AWS_EC2_METADATA_DISABLED is set, and nothing else is".into();
+        Err(object_store::Error::Generic { store: "S3", source })
+    }
 }
 
 fn retry(settings: &S3, environment: &Environment) -> RetryConfig {

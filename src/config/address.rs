@@ -2,16 +2,18 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::Deserialize;
 use tonic::transport::Endpoint;
 
 /// The address of a connector service, as a URL or as propeller's
 /// configuration has it: `host:port`, `dns:///host:port`.
-#[derive(Debug, Clone)]
-pub(super) struct Address(Endpoint);
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Address(Endpoint);
 
 /// Text that is no address.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AddressError {
+pub enum AddressError {
     /// The service is asked to speak TLS.
     #[error("TLS is not supported; reach the service inside its cluster or through a port-forward")]
     Tls,
@@ -24,7 +26,8 @@ pub(super) enum AddressError {
 }
 
 impl Address {
-    pub(super) fn endpoint(&self) -> &Endpoint {
+    /// What connects to it.
+    pub fn endpoint(&self) -> &Endpoint {
         &self.0
     }
 }
@@ -46,6 +49,20 @@ impl FromStr for Address {
             Some(_) => Ok(Self(endpoint)),
             None => Err(AddressError::NoPort),
         }
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("{text:?} is no address: {error}"))
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.uri() == other.0.uri()
     }
 }
 
