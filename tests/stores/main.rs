@@ -18,3 +18,5 @@ mod sharing;
 mod faults;
 // Web servers.
 mod web;
+// The sensors of our own, and local files as they appear.
+mod own;

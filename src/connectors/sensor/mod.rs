@@ -1,10 +1,15 @@
 //! The sensor connector: one task type, any number of [`Sensor`]s.
 
 mod catalog;
+mod count;
 mod file;
+mod given;
+mod http;
 mod inputs;
 mod meta;
+mod newer;
 mod store;
+mod time;
 
 use crate::{
     config::{self, Config},
@@ -15,10 +20,19 @@ use crate::{
 };
 
 use catalog::Catalog;
+use count::FileCountSensor;
 use file::{FileSensor, Files};
+use futures::future::BoxFuture;
+use http::HttpSensor;
 pub use meta::SensorMeta;
+use newer::FileNewerSensor;
 use serde_json::Map;
 use store::{Clients, Environment, Stores, Web};
+use time::TimeSensor;
+
+/// The module of the sensors that are our own: `examples/flightdeck_sensors.py`
+/// under this name in a workflow author's project.
+const OWN_MODULE: &str = "flightdeck_sensors";
 
 /// Pokes sensors. The task type, its `custom` and its meta are those of
 /// flytekit's `SensorEngine`.
@@ -38,9 +52,14 @@ impl SensorEngine {
         let clients = Clients::new(storage);
         let environment = Environment::of_process();
         let stores = Stores::new(storage, share_for, environment, clients.clone());
-        let files = Files::new(stores, Web::new(storage, share_for, clients));
+        let web = Web::new(storage, share_for, clients);
+        let files = Files::new(stores, web.clone(), config.sensor.watch_files);
         engine.add(FileSensor::new(files.clone()));
-        engine.add(FileSensor::reexported(files));
+        engine.add(FileSensor::reexported(files.clone()));
+        engine.add(FileNewerSensor::new(files.clone()));
+        engine.add(FileCountSensor::new(files));
+        engine.add(HttpSensor::new(web));
+        engine.add(TimeSensor);
         engine
     }
 
@@ -93,6 +112,10 @@ impl AsyncConnector for SensorEngine {
     /// Nothing runs anywhere.
     async fn delete(&self, _meta: &SensorMeta) -> Result<(), ConnectorError> {
         Ok(())
+    }
+
+    fn changed(&self, meta: &SensorMeta) -> Option<BoxFuture<'static, ()>> {
+        self.catalog.changed(meta)
     }
 
     fn poll_policy(&self, configured: PollPolicy) -> PollPolicy {

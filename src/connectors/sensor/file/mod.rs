@@ -2,14 +2,17 @@
 
 mod local;
 mod place;
+mod watch;
 
 use std::time::SystemTime;
 
+use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::store::{Found, Stores, Web};
 use crate::connector::{ConnectorError, Sensor};
 pub(super) use place::Place;
+use watch::Watch;
 
 /// The input that names the path.
 const PATH: &str = "path";
@@ -19,11 +22,21 @@ const PATH: &str = "path";
 pub(super) struct Files {
     stores: Stores,
     web: Web,
+    watch: Option<Watch>,
 }
 
 impl Files {
-    pub(super) fn new(stores: Stores, web: Web) -> Self {
-        Self { stores, web }
+    /// With `watch`, local files are noticed as they appear.
+    pub(super) fn new(stores: Stores, web: Web, watch: bool) -> Self {
+        Self { stores, web, watch: watch.then(Watch::default) }
+    }
+
+    /// Completes when something happens at the place, where that can be told.
+    pub(super) fn changed(&self, place: &Place) -> Option<BoxFuture<'static, ()>> {
+        match (place, &self.watch) {
+            (Place::Local(path), Some(watch)) => Some(watch.changed(path)),
+            _ => None,
+        }
     }
 
     /// True if there is anything. As for fsspec any page but an error is, and
@@ -133,5 +146,9 @@ impl Sensor for FileSensor {
 
     async fn poke(&self, place: &Place) -> Result<bool, ConnectorError> {
         self.files.exists(place).await
+    }
+
+    fn changed(&self, place: &Place) -> Option<BoxFuture<'static, ()>> {
+        self.files.changed(place)
     }
 }

@@ -27,7 +27,8 @@ use crate::{config, connector::ConnectorError};
 use bucket::Bucket;
 pub(super) use clients::Clients;
 pub(super) use environment::Environment;
-pub(super) use place::{BucketName, ObjectPlace, PlaceError, Vendor, split_scheme};
+use place::{BucketName, Vendor};
+pub(super) use place::{ObjectPlace, PlaceError, split_scheme};
 use shared::SharedBucket;
 pub(super) use web::{Page, Web, shown};
 

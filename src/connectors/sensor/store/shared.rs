@@ -83,10 +83,7 @@ impl SharedBucket {
             return found;
         }
         let key = if place.folder { format!("{}/", place.key) } else { place.key.to_string() };
-        let look = async {
-            let good_until = self.good_until();
-            Answer { value: self.bucket.look(&place.key, place.folder).await, good_until }
-        };
+        let look = self.answer(self.bucket.look(&place.key, place.folder));
         self.looks.get_with(key, look).await.value
     }
 
@@ -96,10 +93,7 @@ impl SharedBucket {
         place: &ObjectPlace,
         enough: usize,
     ) -> Result<usize, ConnectorError> {
-        let count = async {
-            let good_until = self.good_until();
-            Answer { value: self.bucket.count(&place.key, enough).await, good_until }
-        };
+        let count = self.answer(self.bucket.count(&place.key, enough));
         self.counts.get_with((place.key.clone(), enough), count).await.value
     }
 
@@ -114,7 +108,7 @@ impl SharedBucket {
         if !known.asks_for_listing(&place.key) {
             return None;
         }
-        let list = self.list(folder, &known);
+        let list = self.answer(self.list(folder, &known));
         match self.listings.get_with_by_ref(folder, list).await.value {
             Listing::Names(names) => {
                 let found = names.get(name).copied().unwrap_or(Found::Nothing);
@@ -128,9 +122,8 @@ impl SharedBucket {
         }
     }
 
-    async fn list(&self, folder: &str, known: &Folder) -> Answer<Listing> {
-        let good_until = self.good_until();
-        let value = match self.bucket.names(folder).await {
+    async fn list(&self, folder: &str, known: &Folder) -> Listing {
+        match self.bucket.names(folder).await {
             Ok((names, pages)) => {
                 known.listed(pages);
                 Listing::Names(Arc::new(names))
@@ -142,11 +135,15 @@ impl SharedBucket {
                 known.unlistable();
                 Listing::No
             }
-        };
-        Answer { value, good_until }
+        }
     }
 
-    fn good_until(&self) -> Instant {
-        Instant::now() + self.share_for
+    /// Gets an answer, which is as old as the question; but a slow store's is
+    /// good for a while too, or it would be asked all the time.
+    async fn answer<T>(&self, ask: impl Future<Output = T>) -> Answer<T> {
+        let asked = Instant::now();
+        let value = ask.await;
+        let good_until = (asked + self.share_for).max(Instant::now() + self.share_for / 2);
+        Answer { value, good_until }
     }
 }
