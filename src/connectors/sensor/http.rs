@@ -116,8 +116,8 @@ impl Condition {
 
     fn has_json(&self, page: &Page, path: &str) -> bool {
         let Ok(document) = serde_json::from_slice::<Value>(&page.body) else { return false };
-        let keys = path.split('.').filter(|key| !key.is_empty());
-        let found = keys.fold(Some(&document), |inside, key| match inside? {
+        let mut keys = path.split('.').filter(|key| !key.is_empty());
+        let found = keys.try_fold(&document, |inside, key| match inside {
             Value::Object(fields) => fields.get(key),
             Value::Array(items) => items.get(key.parse::<usize>().ok()?),
             _ => None,

@@ -55,12 +55,10 @@ impl Place {
                 ConnectorError::invalid(format!("{sensor} cannot look at the URL: {reason}"))
             });
         }
-        if !path.starts_with("file:") {
-            if let Some((scheme, _)) = path.split_once("://") {
-                return Err(refused(&format!(
-                    "this service has no {scheme}:// storage, only {SERVED}"
-                )));
-            }
+        if let Some((scheme, _)) = path.split_once("://").filter(|_| !path.starts_with("file:")) {
+            return Err(refused(&format!(
+                "this service has no {scheme}:// storage, only {SERVED}"
+            )));
         }
         if path.contains("::") {
             return Err(refused("chained URLs are not supported"));

@@ -211,7 +211,7 @@ impl State {
             .filter(|(_, folder)| idle(folder))
             .map(|(path, _)| path.clone())
             .collect();
-        paths.iter().for_each(|path| drop(self.folders.remove(path)));
+        self.folders.retain(|_, folder| !idle(folder));
         paths
     }
 }

@@ -21,13 +21,16 @@ const MOST: u64 = 100_000;
 /// How long a folder that nobody asks about is kept in mind.
 const IDLE: Duration = Duration::from_secs(600);
 
+/// What a bucket says.
+type Asked<T> = Result<T, ConnectorError>;
+
 /// A bucket whose answers are shared.
 pub(super) struct SharedBucket {
     bucket: Bucket,
     share_for: Duration,
     lists: bool,
-    looks: Cache<String, Answer<Result<Found, ConnectorError>>>,
-    counts: Cache<(Arc<str>, usize), Answer<Result<usize, ConnectorError>>>,
+    looks: Cache<String, Answer<Asked<Found>>>,
+    counts: Cache<(Arc<str>, usize), Answer<Asked<usize>>>,
     listings: Cache<String, Answer<Listing>>,
     folders: moka::sync::Cache<String, Arc<Folder>>,
 }
