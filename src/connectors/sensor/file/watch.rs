@@ -5,13 +5,14 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
 use futures::future::{BoxFuture, FutureExt};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::OwnedNotified};
 use tracing::warn;
 
 /// How long a folder is watched that nobody waits for anything in.
@@ -49,7 +50,8 @@ enum Folder {
 struct Interest {
     inner: Arc<Inner>,
     path: PathBuf,
-    notify: Arc<Notify>,
+    /// Made before anybody could be told, so that nothing is missed.
+    told: Pin<Box<OwnedNotified>>,
 }
 
 impl Watch {
@@ -64,7 +66,7 @@ impl Watch {
                 None => tokio::task::spawn_blocking(move || inner.add(&path)).await.ok().flatten(),
             };
             match interest {
-                Some(Waiting::For(interest)) => interest.notify.notified().await,
+                Some(Waiting::For(mut interest)) => interest.told.as_mut().await,
                 Some(Waiting::Over) => {}
                 None => std::future::pending().await,
             }
@@ -164,7 +166,8 @@ impl Inner {
         }
         let (notify, waiting) = state.awaited.entry(path.clone()).or_default();
         *waiting += 1;
-        Interest { inner: self.clone(), path, notify: notify.clone() }
+        let told = Box::pin(notify.clone().notified_owned());
+        Interest { inner: self.clone(), path, told }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
