@@ -1,10 +1,10 @@
 //! The command line: one file a subcommand.
 
 mod connectors;
-mod guard_worker;
 mod serve;
 mod table;
 mod task;
+mod worker;
 
 use std::{
     fmt::Display,
@@ -17,7 +17,10 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::{Config, ConfigError},
     connector::{ConnectorRegistry, RegistryError},
-    connectors::{builtin, upstream::guard},
+    connectors::{
+        builtin,
+        upstream::{guard, mortal},
+    },
 };
 
 /// How a usage error ends, as sysexits.h and clap have it.
@@ -41,7 +44,10 @@ enum Command {
     Task(Box<task::Args>),
     /// Start a worker of an upstream so that it does not outlive this process.
     #[command(name = guard::SUBCOMMAND, hide = true)]
-    GuardWorker(guard_worker::Args),
+    GuardWorker(worker::GuardArgs),
+    /// Become a worker that does not outlive its guard.
+    #[command(name = mortal::SUBCOMMAND, hide = true)]
+    BecomeWorker(worker::BecomeArgs),
 }
 
 /// Runs the command of this process's arguments, with the built-in connectors.
@@ -59,7 +65,8 @@ pub fn run_with(
         Command::Serve(args) => serve::run(args, register),
         Command::Connectors(args) => connectors::run(&args, register),
         Command::Task(args) => task::run(*args),
-        Command::GuardWorker(args) => guard_worker::run(&args),
+        Command::GuardWorker(args) => worker::guard(&args),
+        Command::BecomeWorker(args) => worker::become_it(&args),
     };
     result.unwrap_or_else(|error| {
         // Not eprintln!, which panics when nobody reads stderr any more.

@@ -12,15 +12,17 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 def values(text: str) -> dict[str, float]:
     """Every series of flytekit's, `name{label="value"}` with the labels by name. Not the `_created` ones,
-    which are times, and not the sums of latency."""
+    which are times, not the sums of latency, and not those that Flightdeck passes on from its Python workers."""
     found = {}
     for line in text.splitlines():
         match = _SAMPLE.match(line)
         if match and match[1].startswith(PREFIX) and not match[1].endswith("_created"):
             if match[1] == f"{PREFIX}request_latency_seconds_sum":
                 continue
-            labels = ",".join(f'{k}="{v}"' for k, v in sorted(_LABEL.findall(match[2] or "")))
-            found[f"{match[1]}{{{labels}}}"] = float(match[3])
+            labels = dict(_LABEL.findall(match[2] or ""))
+            if "worker" not in labels:
+                written = ",".join(f'{k}="{v}"' for k, v in sorted(labels.items()))
+                found[f"{match[1]}{{{written}}}"] = float(match[3])
     return found
 
 

@@ -112,6 +112,19 @@ async fn a_killed_service_leaves_no_process() {
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_worker_does_not_outlive_its_guard_and_the_service_killed_at_once() {
+    let mut deck = Deck::start(&Command::direct()).await;
+    let worker = deck.next_worker().await;
+    let guard = worker.guard();
+    // It cannot do anything about what follows.
+    guard.signal("STOP");
+    deck.signal("KILL").await;
+    guard.signal("KILL");
+    worker.until_gone().await;
+}
+
+#[tokio::test]
 async fn what_an_ended_worker_has_started_ends_too() {
     let mut deck = Deck::start(
         &Command::shell("sh -c 'echo pid $$; exec sleep 1000' & sleep 0.2; exit 3")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-import services
+import workers
 from services import PYFLYTE, Service, free_port
 
 MODULES = "team_connectors"
@@ -111,5 +113,8 @@ class Deployments:
         return service
 
     def stop(self) -> None:
+        """End all that was started, and what should have ended with it."""
         for service in self.started:
             service.stop()
+        for pid in workers.left_behind(str(self.jobs)):
+            os.kill(pid, signal.SIGKILL)

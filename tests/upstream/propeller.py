@@ -148,4 +148,4 @@ class Propeller:
 
 
 def said(error: grpc.RpcError) -> str:
-    return f"{error.code().name}: {(error.details() or '')[:200]}"
+    return f"{error.code().name}: {(error.details() or '')[:120]}"

@@ -34,7 +34,7 @@ from services import Service, StartError  # noqa: E402
 from table import DIFFERENCES  # noqa: E402
 from team import Team  # noqa: E402
 
-RUN_LIMIT = 400
+RUN_LIMIT = 600
 """Seconds after which the whole run is given up."""
 
 GROUPS = {

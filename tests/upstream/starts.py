@@ -37,7 +37,7 @@ def refuses(place: Deployments, name: str, config: str, *flags: str, says: tuple
 def left(place: Deployments) -> list[str]:
     """Workers that nobody has stopped."""
     end = time.monotonic() + END_LIMIT
-    while (pids := workers.serving(str(place.jobs))) and time.monotonic() < end:
+    while (pids := workers.left_behind(str(place.jobs))) and time.monotonic() < end:
         time.sleep(0.05)
     return [f"workers are left: {pids}"] if pids else []
 

@@ -15,7 +15,18 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 def processes(service: Service) -> list[int]:
-    """The pyflyte processes below a service, by parent; of one that is a wrapper the child counts."""
+    """The Python processes below a service, whatever there is between."""
+    return [pid for pid in below(service) if is_worker(pid)]
+
+
+def same_program(service: Service) -> list[int]:
+    """The service, and all below it that is the same program."""
+    program = command(service.pid)[0]
+    return [service.pid, *(pid for pid in below(service) if Path(command(pid)[0]).name == Path(program).name)]
+
+
+def below(service: Service) -> list[int]:
+    """The processes that a service has started, and what these have."""
     parents: dict[int, list[int]] = defaultdict(list)
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -27,24 +38,31 @@ def processes(service: Service) -> list[int]:
     while left:
         children = parents[left.pop()]
         left += children
-        found += [pid for pid in children if is_pyflyte(pid)]
+        found += children
     return sorted(found)
 
 
-def is_pyflyte(pid: int) -> bool:
-    """Whether this is a live worker, and not one that has ended and is not reaped."""
+def command(pid: int) -> list[str]:
+    """Its command; an empty word of one that has ended, reaped or not."""
     try:
-        return b"pyflyte" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except OSError:
-        return False
+        return [""]
 
 
-def serving(place_marker: str) -> list[int]:
-    """All pyflyte processes with these words in their environment, whoever their parent is."""
+def is_worker(pid: int) -> bool:
+    """Whether this is a live worker, and not what guards one."""
+    program, *rest = command(pid)
+    return "python" in Path(program).name and any(word.endswith("pyflyte") for word in rest)
+
+
+def left_behind(marker: str) -> list[int]:
+    """All processes about pyflyte with these words in their environment, whoever their parent is."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if is_pyflyte(int(folder.name)) and place_marker.encode() in (folder / "environ").read_bytes():
+            about = any(word.endswith("pyflyte") for word in command(int(folder.name)))
+            if about and marker.encode() in (folder / "environ").read_bytes():
                 found.append(int(folder.name))
         except OSError:
             continue
@@ -59,6 +77,13 @@ def wait_for(service: Service, count: int, without: set[int], limit: float = 20.
         if len(found) >= count or time.monotonic() > end:
             return found
         time.sleep(0.05)
+
+
+def wait_buried(pids: set[int], limit: float = 10.0) -> None:
+    """Until their parents have asked for their status."""
+    end = time.monotonic() + limit
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def polls(service: Service) -> dict[str, float]:

@@ -77,8 +77,8 @@ impl Catalog {
         self.sensors.get(&key).ok_or_else(|| {
             let known: Vec<_> = self.sensors.keys().map(|(m, n)| format!("{m}.{n}")).collect();
             ConnectorError::invalid(format!(
-                "sensor {}.{} is not built in; there are {}. A Python class of that name runs \
-                 in a Python connector service only",
+                "sensor {}.{} is not built in; there are {}. A Python class of that name needs \
+                 an upstream that has it: see [[upstream]] and --modules",
                 meta.sensor_module,
                 meta.sensor_name,
                 known.join(", ")

@@ -6,9 +6,9 @@ use tonic::{Code, ConnectError, Status};
 
 use crate::connector::ConnectorError;
 
-/// How many bytes of an upstream's text are handed on. Callers refuse a reply
-/// whose head is large: grpcio from 8 KiB on, and on the wire a character may
-/// take six bytes.
+/// How many bytes an upstream's text may take in the head of our reply: callers
+/// refuse a large one, grpcio from 8 KiB on. All but printable ASCII takes three
+/// bytes for each there.
 const LONGEST_TEXT: usize = 4096;
 
 /// How flytekit's text begins for a task type that it does not have, with
@@ -30,6 +30,11 @@ pub(super) fn unreached(upstream: &str, cause: &str) -> ConnectorError {
 /// The error of a `get`, a `delete`, or a read of logs or metrics.
 pub(super) fn of_call(upstream: &str, status: &Status) -> ConnectorError {
     let text = text(status);
+    // Made here: the reply broke off, or never came.
+    if status.source().is_some() && !was_unreached(status) {
+        let cause = cause(status);
+        return ConnectorError::transient(format!("upstream {upstream} broke off: {cause}"));
+    }
     match status.code() {
         Code::Unavailable if was_unreached(status) => unreached(upstream, &cause(status)),
         Code::Unavailable | Code::Cancelled => {
@@ -53,6 +58,7 @@ pub(super) fn of_call(upstream: &str, status: &Status) -> ConnectorError {
 pub(super) fn of_create(upstream: &str, status: &Status) -> ConnectorError {
     let error = of_call(upstream, status);
     match status.code() {
+        _ if status.source().is_some() => error,
         // It has not begun anything, and may have the type in a moment.
         Code::NotFound => ConnectorError::unreached(error.message()),
         Code::InvalidArgument => ConnectorError::invalid(error.message()),
@@ -117,9 +123,16 @@ fn unindented(message: &str) -> String {
 }
 
 fn shortened(mut text: String) -> String {
-    if text.len() > LONGEST_TEXT {
-        let end = (0..=LONGEST_TEXT).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or(0));
+    let mut taken = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        taken += match letter {
+            ' '..='~' if *letter != '%' => 1,
+            _ => 3 * letter.len_utf8(),
+        };
+        taken > LONGEST_TEXT
+    });
+    if let Some((end, _)) = end {
+        text.truncate(end);
         text.push('…');
     }
     text
@@ -148,9 +161,11 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
-        let text = text(&Status::internal("é".repeat(LONGEST_TEXT)));
-        assert!(text.len() <= LONGEST_TEXT + '…'.len_utf8(), "{}", text.len());
-        assert!(text.ends_with("é…"), "{text}");
+        let plain = text(&Status::internal("e".repeat(2 * LONGEST_TEXT)));
+        assert_eq!(plain.len(), LONGEST_TEXT + '…'.len_utf8());
+        let accented = text(&Status::internal("é".repeat(LONGEST_TEXT)));
+        assert_eq!(accented.chars().count(), LONGEST_TEXT / 6 + 1);
+        assert!(accented.ends_with("é…"), "{accented}");
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::{
     telemetry::Metrics,
 };
 
-pub use worker::{LastLines, Scraper, WorkerError, WorkerName, guard};
+pub use worker::{LastLines, Scraper, WorkerError, WorkerName, guard, mortal};
 
 /// How long the start waits for the list of an upstream that is there.
 const LIST_WAIT: Duration = Duration::from_secs(2);

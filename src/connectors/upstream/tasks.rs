@@ -1,7 +1,8 @@
 //! Tasks that are forwarded.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
@@ -151,6 +152,21 @@ impl DynSyncConnector for ForwardedSync {
 
     fn r#do(&self, task: Arc<TaskRequest>) -> BoxFuture<'static, Result<Resource, ConnectorError>> {
         let client = self.client.clone();
-        async move { client.execute(&task).await }.boxed()
+        async move {
+            let execute = || client.execute(&task);
+            execute.retry(pauses()).when(|error| !error.was_sent()).await
+        }
+        .boxed()
     }
+}
+
+/// The pauses of a call whose upstream is not there: inside of propeller's
+/// deadline, which is 10 s.
+fn pauses() -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(1))
+        .without_max_times()
+        .with_total_delay(Some(Duration::from_secs(8)))
+        .with_jitter()
 }

@@ -3,7 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use flightdeck::{config::Upstream, connector::Phase, wire::flyteidl::admin::Resource};
+use flightdeck::{
+    config::Upstream,
+    connector::Phase,
+    wire::flyteidl::{
+        admin::{ExecuteTaskSyncRequest, Resource, execute_task_sync_request::Part},
+        core::LiteralMap,
+        service::sync_agent_service_client::SyncAgentServiceClient,
+    },
+};
+use futures::stream;
 use tonic::{Code, Status};
 
 use super::{
@@ -11,7 +20,7 @@ use super::{
     road::Road,
     server::{FakeUpstream, agent},
 };
-use crate::common::requests::{create, delete};
+use crate::common::requests::{create, delete, header};
 
 const TRACE: &str = "failed to create team task with error:\n Trace:\n\n    Traceback (most \
                      recent call last):\n      File \"x.py\"\n\nMessage:\n\n    JobError: no \
@@ -78,6 +87,21 @@ async fn a_create_waits_for_an_upstream_that_returns() {
     let reply = create.await.expect("no panic").expect("tried again until it was there");
     assert_eq!(meta(&reply.into_inner().resource_meta), "the upstream's");
     deck.get("team", &Bytes::from_static(b"another")).await;
+}
+
+#[tokio::test]
+async fn a_sync_call_waits_for_an_upstream_that_returns() {
+    let upstream = FakeUpstream::start(vec![agent("Team Sync", &["sync"], true)]).await;
+    let deck = Deck::in_front_of(quick(), &upstream, "sync").await;
+    upstream.go();
+    let parts = [Part::Header(header("sync")), Part::Inputs(LiteralMap::default())];
+    let parts = parts.map(|part| ExecuteTaskSyncRequest { part: Some(part) });
+    let mut sync = SyncAgentServiceClient::new(deck.service.channel().await);
+    let call = tokio::spawn(async move { sync.execute_task_sync(stream::iter(parts)).await });
+    upstream.come().await;
+    let mut replies = call.await.expect("no panic").expect("a stream").into_inner();
+    assert!(replies.message().await.expect("a result").is_some());
+    assert_eq!(upstream.with(|script| script.executes.len()), 1);
 }
 
 #[tokio::test]

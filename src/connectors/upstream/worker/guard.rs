@@ -14,17 +14,16 @@ use std::{
     io::{Read, Write},
     os::{
         fd::AsFd,
-        unix::{
-            net::UnixStream,
-            process::{CommandExt, ExitStatusExt},
-        },
+        unix::{net::UnixStream, process::ExitStatusExt},
     },
-    process::{Command, ExitStatus, Stdio},
+    process::ExitStatus,
     str::FromStr,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
     time::{Duration, Instant},
 };
+
+use super::mortal;
 
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group,
@@ -36,7 +35,7 @@ use rustix::process::{
 pub const SUBCOMMAND: &str = "guard-worker";
 
 /// The exit status of a shell whose command cannot be started.
-const NOT_STARTED: u8 = 127;
+pub const NOT_STARTED: u8 = 127;
 
 /// How often it is looked whether a group is empty; nothing tells it.
 const LOOK: Duration = Duration::from_millis(20);
@@ -92,16 +91,11 @@ impl FromStr for Message {
 pub fn run(command: &[OsString], stop_timeout: Duration) -> io::Result<u8> {
     // Not inherited by the command: only our own death closes it.
     let owner = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no command"));
-    };
     adopt_orphans();
-    let spawned =
-        Command::new(program).args(arguments).stdin(Stdio::null()).process_group(0).spawn();
-    let child = match spawned {
+    let child = match mortal::spawn(command)? {
         Ok(child) => child,
-        Err(error) => {
-            tell(&owner, &Message::Failed(error.to_string()));
+        Err(reason) => {
+            tell(&owner, &Message::Failed(reason));
             return Ok(NOT_STARTED);
         }
     };

@@ -8,6 +8,7 @@
 mod error;
 pub mod guard;
 mod health;
+pub mod mortal;
 mod name;
 mod output;
 mod ports;

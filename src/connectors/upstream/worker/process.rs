@@ -1,8 +1,7 @@
 //! One process of a worker, from its start to its end.
 
 use std::{
-    ffi::OsStr, io, os::unix::net::UnixStream as StdUnixStream, path::PathBuf, process::Stdio,
-    time::Duration,
+    ffi::OsStr, io, os::unix::net::UnixStream as StdUnixStream, process::Stdio, time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -19,6 +18,7 @@ use tokio::{
 use super::{
     error::{LastLines, WorkerError},
     guard::{self, Message},
+    mortal,
     name::WorkerName,
     output::Output,
     ports::Port,
@@ -158,7 +158,7 @@ async fn hear(told: &mut Lines<BufReader<OwnedReadHalf>>) -> Option<Message> {
 fn spawn(settings: &Upstream, ports: &Ports) -> io::Result<(Child, UnixStream)> {
     let (ours, guards) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let mut command = Command::new(own_program()?);
+    let mut command = Command::new(mortal::own_program()?);
     command
         // As `ps` shows it.
         .arg0(std::env::args_os().next().as_deref().unwrap_or(OsStr::new("flightdeck")))
@@ -177,12 +177,4 @@ fn spawn(settings: &Upstream, ports: &Ports) -> io::Result<(Child, UnixStream)> 
         command.current_dir(directory);
     }
     Ok((command.spawn()?, UnixStream::from_std(ours)?))
-}
-
-/// This program, also after a newer one was put in its place.
-fn own_program() -> io::Result<PathBuf> {
-    match cfg!(target_os = "linux") {
-        true => Ok(PathBuf::from("/proc/self/exe")),
-        false => std::env::current_exe(),
-    }
 }

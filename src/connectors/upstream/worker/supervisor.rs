@@ -76,7 +76,12 @@ impl Supervisor {
                 self.member.set(State::Down("it is being stopped".to_owned()));
                 return;
             };
-            self.member.set(State::Down(error.with_output()));
+            // Who calls it meanwhile hears of its words only if they are a start's,
+            // which are about its modules.
+            self.member.set(State::Down(match error.cause() {
+                "start" => error.with_output(),
+                _ => error.to_string(),
+            }));
             let first = matches!(*self.first_start.borrow(), FirstStart::UnderWay);
             if first && self.settings.wait {
                 self.first_start.send_replace(FirstStart::Failed(Arc::new(error)));
