@@ -33,6 +33,10 @@ pub type Handle = Bytes;
 
 impl Service {
     pub async fn start(config: &Config) -> Self {
+        let mut config = config.clone();
+        // A Get tells of the first poll, however busy the machine is.
+        config.tasks.get_wait = LIMIT;
+        let config = &config;
         let connectors = Arc::new(builtin(config).expect("built-in connectors"));
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let tasks = Tasks::start(config, connectors, metrics, World::real()).await;
