@@ -20,7 +20,7 @@ service:
     traces: {{receivers: [otlp], processors: [batch], exporters: [jaeger_storage_exporter]}}
   telemetry:
     metrics: {{level: none}}
-    logs: {{level: warn}}
+    logs: {{level: error}}
 extensions:
   jaeger_query:
     storage: {{traces: memory}}
@@ -56,7 +56,8 @@ class Jaeger:
         config = tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False)
         with config:
             config.write(JAEGER.format(**self.ports))
-        self.process = subprocess.Popen([binary, "--config", config.name], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([binary, "--config", config.name], stdout=subprocess.DEVNULL,
+                                        env=os.environ | {"OTEL_TRACES_SAMPLER": "always_off"})
         wait_for("Jaeger", lambda: self.ask("services") is not None)
 
     @property
@@ -95,7 +96,7 @@ class Flightdeck:
             "FLIGHTDECK_POLLING__INTERVAL": "200ms",
             "FLIGHTDECK_POLLING__MAX_BACKOFF": "400ms",
             "FLIGHTDECK_TASKS__ENFORCE_TIMEOUT": "true",
-            "RUST_LOG": "warn",
+            "RUST_LOG": "error",
         } | settings
         self.start()
 

@@ -92,7 +92,6 @@ class Run:
         names = [f"{fate}-{life}" for fate in FATES for life in ("once", "restarted")]
         for name in names:
             self.live(name, name.endswith("restarted"))
-        for name in names:
             self.check(name)
         self.deck.stop()
         self.unsampled()
