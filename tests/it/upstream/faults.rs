@@ -41,6 +41,17 @@ async fn created(deck: &mut Deck) -> Bytes {
     handle
 }
 
+/// Has the upstream go, until that is known: what is sent on a connection that
+/// breaks at that moment is lost, and not tried again.
+async fn leave(upstream: &FakeUpstream, deck: &mut Deck) {
+    let reply = deck.tasks.create_task(create("team", "s3://out/other/0", 0)).await;
+    let handle = reply.expect("a task").into_inner().resource_meta;
+    upstream.go();
+    let away = |resource: &Resource| resource.message.contains("cannot be reached");
+    deck.until("team", &handle, away).await;
+    upstream.with(|script| script.creates.clear());
+}
+
 #[tokio::test]
 async fn an_upstream_that_goes_away_and_returns_costs_no_get() {
     let (upstream, mut deck) = team().await;
@@ -78,7 +89,7 @@ async fn a_connection_that_hears_nothing_any_more_is_left_for_a_new_one() {
 #[tokio::test]
 async fn a_create_waits_for_an_upstream_that_returns() {
     let (upstream, mut deck) = team().await;
-    upstream.go();
+    leave(&upstream, &mut deck).await;
     let mut tasks = deck.tasks.clone();
     let create = tokio::spawn(async move { tasks.create_task(create("team", "a", 0)).await });
     // The list that it gave before stays in force, so the type is known.
@@ -91,9 +102,10 @@ async fn a_create_waits_for_an_upstream_that_returns() {
 
 #[tokio::test]
 async fn a_sync_call_waits_for_an_upstream_that_returns() {
-    let upstream = FakeUpstream::start(vec![agent("Team Sync", &["sync"], true)]).await;
-    let deck = Deck::in_front_of(quick(), &upstream, "sync").await;
-    upstream.go();
+    let agents = vec![agent("Team", &["team"], false), agent("Team Sync", &["sync"], true)];
+    let upstream = FakeUpstream::start(agents).await;
+    let mut deck = Deck::in_front_of(quick(), &upstream, "sync").await;
+    leave(&upstream, &mut deck).await;
     let parts = [Part::Header(header("sync")), Part::Inputs(LiteralMap::default())];
     let parts = parts.map(|part| ExecuteTaskSyncRequest { part: Some(part) });
     let mut sync = SyncAgentServiceClient::new(deck.service.channel().await);
