@@ -214,6 +214,12 @@ class Flightdeck:
             [str(self.binary), "task", *arguments, *endpoint], capture_output=True, text=True, check=False
         )
 
+    def watch(self, handle: str, task_type: str) -> subprocess.Popen[str]:
+        """`flightdeck task watch`, which holds its connection until it is killed."""
+        endpoint = ["--endpoint", f"http://127.0.0.1:{self.port}"]
+        command = [str(self.binary), "task", "watch", handle, "--type", task_type, *endpoint]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+
     def create(self, *arguments: str) -> str:
         """A new task: its handle."""
         called = self.call("create", *arguments)
