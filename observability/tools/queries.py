@@ -220,6 +220,9 @@ def main() -> int:
             # Rates need two scrapes of everything.
             nonlocal faults
             faults = faults_of(prometheus, prometheus.names())
+            calls = fetch(f"{jaeger.url}/api/metrics/calls", service="flightdeck", groupByOperation="true")
+            if not (calls or {}).get("metrics"):
+                faults.append("Jaeger's page Monitor has no data")
             return None if faults else True
 
         try:
@@ -230,12 +233,9 @@ def main() -> int:
         watching.wait()
         declared = "".join(path.read_text() for path in SOURCE.rglob("*.rs"))
         faults += [f"{name} is not declared" for name in sorted(UNPROVOKED) if f'"{name}"' not in declared]
-        calls = fetch(f"{jaeger.url}/api/metrics/calls", service="flightdeck", groupByOperation="true", spanKind="server")
-        if not (calls or {}).get("metrics"):
-            faults.append(f"Jaeger's page Monitor has no data: {calls}")
-        targets_up = prometheus.ask("up == 1")
-        if len(targets_up) != len(targets):
-            faults.append(f"of {len(targets)} targets {len(targets_up)} are up")
+        up = len(prometheus.ask("up == 1"))
+        if up != len(targets):
+            faults.append(f"of {len(targets)} targets {up} are up")
         count = len(queries())
     for fault in faults:
         print(fault, file=sys.stderr)
