@@ -84,14 +84,14 @@ class Process:
 
         def ask() -> str | None:
             if self.child.poll() is not None:
-                raise Failed(f"{self.name} ended with {self.child.returncode}:\n{self.log()}")
+                raise Failed(f"{self.name} ended with {self.child.returncode}:\n{self.log()[-4000:]}")
             return text(url)
 
         until(f"{self.name} does not answer at {url}", ask)
 
     def log(self) -> str:
-        """The end of what it said."""
-        return (self.folder / f"{self.name}.log").read_text(errors="replace")[-4000:]
+        """What it said."""
+        return (self.folder / f"{self.name}.log").read_text(errors="replace")
 
     def send(self, number: signal.Signals) -> None:
         self.child.send_signal(number)
@@ -177,6 +177,7 @@ class Flightdeck:
     def __init__(self, stack: Stack, binary: Path, name: str, config: str, otlp: str | None = None) -> None:
         self.binary = binary
         self.port, self.metrics = free_port(), free_port()
+        self.starts = 0
         path = stack.folder / f"{name}.toml"
         path.write_text(config)
         environment = {
@@ -192,14 +193,14 @@ class Flightdeck:
         self.until_serves()
 
     def until_serves(self) -> None:
+        """Waits until it is SERVING, with its upstreams."""
         self.process.until_answers(f"http://127.0.0.1:{self.metrics}/metrics")
+        self.starts += 1
+        until(f"{self.process.name} does not serve", self._serves)
 
-        def listed() -> bool | None:
-            # A Get of what was never created is an answer too.
-            called = self.call("get", "AAAA", "--type", "sensor")
-            return None if "cannot reach" in called.stderr else True
-
-        until(f"{self.process.name} does not serve", listed)
+    def _serves(self) -> bool | None:
+        served = len(re.findall(r" INFO serving$", self.process.log(), re.MULTILINE))
+        return True if served == self.starts else None
 
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Another process with the same settings."""
