@@ -17,11 +17,12 @@ use std::{env, process::ExitCode, time::Duration};
 
 use flightdeck::{
     connector::*,
+    telemetry::inject_trace,
     wire::{flyteidl::core::TaskLog, literal, python},
 };
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -132,7 +133,10 @@ struct Status {
 
 /// Sends a request; anything but a 2xx is an error of a class.
 async fn send(request: RequestBuilder) -> Result<Response, ConnectorError> {
-    let response = request.send().await.map_err(not_answered)?;
+    // The API can go on with the task's trace.
+    let mut trace = HeaderMap::new();
+    inject_trace(&mut trace);
+    let response = request.headers(trace).send().await.map_err(not_answered)?;
     match response.status().is_success() {
         true => Ok(response),
         false => Err(refused(response).await),

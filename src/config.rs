@@ -8,7 +8,10 @@
 mod address;
 mod load;
 mod log;
+mod secret;
+mod sensor;
 mod server;
+mod storage;
 mod traces;
 mod upstream;
 mod validate;
@@ -25,7 +28,10 @@ use serde::Deserialize;
 pub use address::{Address, AddressError};
 pub use load::{ConfigError, Flags};
 pub use log::{Log, LogFormat};
+pub use secret::Secret;
+pub use sensor::Sensor;
 pub use server::Server;
+pub use storage::{AddressingStyle, Azure, Gcs, S3, Storage};
 pub use traces::{TraceProtocol, Traces};
 pub use upstream::Upstream;
 
@@ -49,6 +55,8 @@ pub struct Config {
     pub polling: Polling,
     /// The sensor connector.
     pub sensor: Sensor,
+    /// How sensors reach object stores and web servers.
+    pub storage: Storage,
     /// The webhook connector.
     pub webhook: Webhook,
     /// Connector services that tasks are forwarded to, in the order in which
@@ -230,15 +238,6 @@ impl Default for Polling {
             rate: None,
         }
     }
-}
-
-/// `[sensor]`: the sensor connector.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sensor {
-    /// The pause between pokes, instead of `polling.interval`.
-    #[serde(with = "humantime_serde")]
-    pub interval: Option<Duration>,
 }
 
 /// `[webhook]`: the webhook connector.

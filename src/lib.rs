@@ -74,7 +74,7 @@
 //! - [`connector`]: the contract for connectors.
 //! - [`connectors`]: the built-in ones.
 //! - [`wire`]: the generated protocol, the handle, literals.
-//! - [`telemetry`]: logs and metrics.
+//! - [`telemetry`]: logs, metrics and traces.
 //! - [`config`]: the settings.
 
 pub mod cli;

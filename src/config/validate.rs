@@ -64,6 +64,14 @@ impl Config {
         if let Some(interval) = self.sensor.interval {
             duration("sensor.interval", interval, milli)?;
         }
+        duration("sensor.max_backoff", self.sensor.max_backoff, milli)?;
+        let storage = &self.storage;
+        duration("storage.share_for", storage.share_for, Duration::ZERO)?;
+        duration("storage.request_timeout", storage.request_timeout, milli)?;
+        duration("storage.connect_timeout", storage.connect_timeout, milli)?;
+        between("storage.max_in_flight", storage.max_in_flight, 1, Semaphore::MAX_PERMITS)?;
+        at_most("storage.max_listing", storage.max_listing, 1_000_000)?;
+        storage.validate()?;
         let webhook = &self.webhook;
         duration("webhook.default_timeout", webhook.default_timeout, milli)?;
         between(

@@ -2,6 +2,8 @@
 
 use std::future::{Future, ready};
 
+use futures::future::BoxFuture;
+
 use super::{
     ConnectorError, LogQuery, LogStream, MetricsQuery, PollPolicy, Resource, ResourceMeta,
     TaskCategory, TaskRequest,
@@ -83,6 +85,16 @@ pub trait AsyncConnector: Send + Sync + 'static {
     /// each phase.
     fn log_links(&self, _meta: &Self::Meta) -> Vec<TaskLog> {
         Vec::new()
+    }
+
+    /// A future that completes when `get` may well answer otherwise than it
+    /// just did, or `None` from a connector that cannot tell. It is asked for
+    /// after each `get` that succeeded and found the job under way, and dropped
+    /// before the next. The next `get` comes when it completes, if that is
+    /// before its time, and by its turn like any other; one that completes
+    /// again and again without a change is heeded ever later.
+    fn changed(&self, _meta: &Self::Meta) -> Option<BoxFuture<'static, ()>> {
+        None
     }
 
     /// How often to poll, made from what the configuration says.

@@ -132,6 +132,10 @@ pub trait Job: Send + Sync {
     ) -> BoxFuture<'static, Result<Option<LogStream>, ConnectorError>>;
     /// See [`AsyncConnector::log_links`].
     fn log_links(&self) -> Vec<TaskLog>;
+    /// See [`AsyncConnector::changed`].
+    fn changed(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
 struct Erased<C>(Arc<C>);
@@ -223,5 +227,9 @@ impl<C: AsyncConnector> Job for TypedJob<C> {
 
     fn log_links(&self) -> Vec<TaskLog> {
         self.connector.log_links(&self.meta)
+    }
+
+    fn changed(&self) -> Option<BoxFuture<'static, ()>> {
+        self.connector.changed(&self.meta)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::ConnectorError;
@@ -41,4 +42,11 @@ pub trait Sensor: Send + Sync + 'static {
         &self,
         inputs: &Self::Inputs,
     ) -> impl Future<Output = Result<bool, ConnectorError>> + Send;
+
+    /// A future that completes when the next poke may well find the condition
+    /// true, or `None` if nobody can tell: then only the interval decides.
+    /// See [`AsyncConnector::changed`](super::AsyncConnector::changed).
+    fn changed(&self, _inputs: &Self::Inputs) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }

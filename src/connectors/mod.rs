@@ -26,7 +26,7 @@ pub enum BuiltinError {
 /// If one of them cannot be made from its settings.
 pub fn builtin(config: &Config) -> Result<ConnectorRegistry, BuiltinError> {
     let registry = ConnectorRegistry::new();
-    registry.register(Connector::from_async(sensor::SensorEngine::new(&config.sensor)))?;
+    registry.register(Connector::from_async(sensor::SensorEngine::new(config)))?;
     registry.register(Connector::from_sync(webhook::WebhookConnector::new(&config.webhook)?))?;
     Ok(registry)
 }

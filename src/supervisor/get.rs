@@ -36,7 +36,6 @@ impl Tasks {
             Lookup::Later(resource) => return Ok(*resource),
         };
         entry.touch();
-        self.0.tell_request(&entry);
         let mut snapshot = entry.snapshot();
         if entry.is_released() {
             snapshot = self.look_again(&entry, snapshot.number, &query).await;
@@ -48,6 +47,7 @@ impl Tasks {
         if snapshot.phase.is_terminal() && entry.tell_end() {
             self.0.room.may_leave(&entry);
         }
+        self.0.tell_request(&entry);
         Ok(snapshot.resource.clone())
     }
 

@@ -25,6 +25,11 @@ pub(super) struct Patience {
     pub(super) give_up_after: Duration,
 }
 
+/// The pause before the first early poll.
+const SHORTEST_REST: Duration = Duration::from_millis(20);
+/// Up to 2.56 s.
+const MOST_DOUBLINGS: u32 = 7;
+
 /// The polls of one task.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
@@ -33,6 +38,8 @@ pub(super) struct Schedule {
     polls: usize,
     failures_in_a_row: u32,
     last_success: Instant,
+    /// Early polls since the last that came in its time.
+    early: u32,
     /// Since when the backend has said nothing but 'denied' or 'gone'.
     refused: Option<(ErrorClass, Instant)>,
 }
@@ -40,7 +47,23 @@ pub(super) struct Schedule {
 impl Schedule {
     /// A schedule whose patience begins now.
     pub(super) fn new(policy: PollPolicy, now: Instant) -> Self {
-        Self { policy, polls: 0, failures_in_a_row: 0, last_success: now, refused: None }
+        Self { policy, polls: 0, failures_in_a_row: 0, early: 0, last_success: now, refused: None }
+    }
+
+    /// The shortest pause before an early poll: it doubles with each, so that a
+    /// job that changes all the time is not polled all the time.
+    pub(super) fn rest(&self) -> Duration {
+        SHORTEST_REST * 2_u32.pow(self.early.min(MOST_DOUBLINGS))
+    }
+
+    /// A poll comes before its time.
+    pub(super) fn woken(&mut self) {
+        self.early += 1;
+    }
+
+    /// A poll comes in its time.
+    pub(super) fn rested(&mut self) {
+        self.early = 0;
     }
 
     /// Polls that are over, successful or not.
@@ -167,6 +190,19 @@ mod tests {
         assert_eq!(pauses, [1, 4, 16, 80, 120, 120]);
         assert_eq!(schedule.succeeded(now, MIDDLE).as_secs(), 10);
         assert_eq!(secs(schedule.failed(&error, PATIENCE, now, MIDDLE)), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn early_polls_come_ever_later_until_one_comes_in_its_time() {
+        let mut schedule = schedule(Instant::now());
+        let mut rests = Vec::new();
+        for _ in 0..9 {
+            rests.push(schedule.rest().as_millis());
+            schedule.woken();
+        }
+        assert_eq!(rests, [20, 40, 80, 160, 320, 640, 1280, 2560, 2560]);
+        schedule.rested();
+        assert_eq!(schedule.rest().as_millis(), 20);
     }
 
     #[tokio::test(start_paused = true)]

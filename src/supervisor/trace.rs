@@ -145,23 +145,26 @@ impl Shared {
         let mut last = Phase::Initializing;
         let mut polled = false;
         for (at, event) in events {
-            let (name, phase, error) = match event {
-                Event::Created => (CREATE, last, None),
-                Event::Polled { phase, .. } if !polled => (FIRST_POLL, phase, None),
-                Event::Polled { phase, .. } | Event::Ended { phase, .. } if phase == last => {
-                    continue;
-                }
-                Event::Polled { phase, .. } => (PHASE_CHANGE, phase, None),
-                Event::Ended { phase, message } => (PHASE_CHANGE, phase, Some(message)),
-                Event::PollFailed { cause, .. } => (FAILED_POLL, last, Some(cause)),
-                Event::DeleteFailed { cause, .. } => (DELETE, last, Some(cause)),
-                Event::Deleted => (DELETE, last, None),
-                Event::Adopted | Event::Restarted { .. } | Event::DeleteAsked => continue,
+            let told = |name, phase, error: Option<Box<str>>| {
+                let start = if name == CREATE { entry.created } else { at };
+                self.emit(entry, name, (start, at), Some(phase), error.map(String::from));
             };
-            polled = polled || name == FIRST_POLL;
-            last = phase;
-            let start = if name == CREATE { entry.created } else { at };
-            self.emit(entry, name, (start, at), Some(phase), error.map(String::from));
+            match event {
+                Event::Created => told(CREATE, last, None),
+                Event::Polled { phase, .. } => {
+                    if !std::mem::replace(&mut polled, true) {
+                        told(FIRST_POLL, phase, None);
+                    }
+                    if std::mem::replace(&mut last, phase) != phase {
+                        told(PHASE_CHANGE, phase, None);
+                    }
+                }
+                Event::Ended { phase, message } => told(PHASE_CHANGE, phase, Some(message)),
+                Event::PollFailed { cause, .. } => told(FAILED_POLL, last, Some(cause)),
+                Event::DeleteFailed { cause, .. } => told(DELETE, last, Some(cause)),
+                Event::Deleted => told(DELETE, last, None),
+                Event::Adopted | Event::Restarted { .. } | Event::DeleteAsked => {}
+            }
         }
     }
 
@@ -210,14 +213,16 @@ impl TaskEntry {
         if let Some(prefix) = &self.output_prefix {
             tell(names::OUTPUT_PREFIX, prefix);
         }
-        if let Some(phase) = phase {
-            tell(names::PHASE, phase.as_str_name());
-        }
         if let Some(id) = &self.execution {
             tell(names::PROJECT, &id.project);
             tell(names::DOMAIN, &id.domain);
             tell(names::EXECUTION, &id.name);
             tell(names::NODE, &id.node);
+        }
+        if let Some(phase) = phase {
+            attributes.push(KeyValue::new(names::PHASE, phase.as_str_name()));
+        }
+        if let Some(id) = &self.execution {
             attributes.push(KeyValue::new(names::ATTEMPT, i64::from(id.attempt)));
         }
         attributes

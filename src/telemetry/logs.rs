@@ -11,9 +11,13 @@ use tracing_subscriber::{
 use super::{Traces, json::JsonLine};
 use crate::config::LogFormat;
 
-/// What is logged when `RUST_LOG` says nothing: ractor opens a span for every
-/// actor, and the HTTP libraries speak of every frame.
-const DEFAULT_FILTER: &str = "info,ractor=warn,h2=warn,hyper=warn,tower=warn";
+/// What is logged when `RUST_LOG` says nothing: the HTTP libraries speak of
+/// every frame.
+const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,tower=warn";
+
+/// What holds unless `RUST_LOG` names the target itself: ractor opens a span for
+/// every actor, and of the exporter's failures one line each is enough.
+const QUIET: &str = "ractor=warn,opentelemetry=off,opentelemetry_sdk=off,opentelemetry-otlp=off";
 
 /// Crates whose own spans say nothing of a task. Ours are sent without
 /// `tracing`, and those of the libraries are of the exporter too.
@@ -42,11 +46,10 @@ type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 /// # Errors
 /// If `RUST_LOG` cannot be parsed, or something else logs already.
 pub fn init(format: LogFormat, traces: &Traces) -> anyhow::Result<()> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(directives) if !directives.is_empty() => EnvFilter::try_new(&directives)
-            .map_err(|error| anyhow::anyhow!("RUST_LOG={directives} is not a filter: {error}"))?,
-        _ => EnvFilter::new(DEFAULT_FILTER),
-    };
+    let given = std::env::var("RUST_LOG").ok().filter(|directives| !directives.is_empty());
+    let directives = given.as_deref().unwrap_or(DEFAULT_FILTER);
+    let filter = EnvFilter::try_new(format!("{QUIET},{directives}"))
+        .map_err(|error| anyhow::anyhow!("RUST_LOG={directives} is not a filter: {error}"))?;
     let lines: Lines = match format {
         LogFormat::Human => fmt::layer()
             .with_writer(std::io::stderr)

@@ -11,13 +11,15 @@ mod rpc;
 mod server;
 mod spans;
 mod summary;
+mod tasks;
 mod traces;
 mod upstream;
 
-pub use metrics::{Metrics, Operation, RequestMetrics, TaskGauge, TaskMetrics};
+pub use metrics::{Metrics, Operation, RequestMetrics};
 pub use rpc::Method;
 pub use server::ServerMetrics;
 pub use spans::SpanMetrics;
+pub use tasks::{TaskGauge, TaskMetrics};
 pub use traces::{RpcSpan, TaskSpan, TaskTrace, Traces, TracesError, inject_trace};
 pub use upstream::{UpstreamMetrics, WorkerGauge};
 

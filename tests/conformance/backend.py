@@ -77,6 +77,7 @@ REPLIES: dict[str, Reply] = {
     "not-modified": Reply(304),
     "bad-request": text('bad { braces } and "quotes"', status=400),
     "denied": text("", status=401),
+    "forbidden": text("", status=403),
     "not-found": text("nothing here", status=404),
     "too-many": Reply(429, b"slow down", {"Retry-After": "1"}),
     "error": text("it broke\nbadly", status=500),

@@ -35,6 +35,12 @@ REFUSED: dict[str, Rule] = {
 CALLERS_FAULT: dict[str, Rule] = {"code": changes("INTERNAL", "INVALID_ARGUMENT"), "details": ours_says()}
 """Both refuse it; Flightdeck says that it is the request, not the service, and what is wrong with it."""
 
+TOLD: dict[str, Rule] = {
+    "get.phase": changes("RUNNING", "INITIALIZING"),
+    "get.message": ours_says("cannot "),
+}
+"""Both wait; Flightdeck says why nothing is known yet."""
+
 FAILED_HERE: dict[str, Rule] = {
     "phase": changes("SUCCEEDED", "FAILED"),
     "message": ours_says(),
@@ -173,7 +179,7 @@ DIFFERENCES: list[Difference] = [
     ),
     # handles
     Difference(
-        ("sensor/*", "fixture/*", "lookup/create/*"),
+        ("sensor/*", "store/*", "fixture/*", "lookup/create/*"),
         {"resource_meta": enveloped},
         'the handle is an envelope around flytekit\'s meta; `handle = "plain"` is compared byte by byte',
     ),
@@ -271,6 +277,33 @@ DIFFERENCES: list[Difference] = [
         ("sensor/get/extra-key", "sensor/delete/extra-key"),
         {"*": lambda a, b: a == "INTERNAL" and b == "OK" or a != "INTERNAL"},
         "a key of a later flytekit in its meta does no harm",
+    ),
+    # sensors on stores and web servers
+    Difference(
+        ("store/*/nothing", "store/http/no-host"),
+        REFUSED,
+        "a URL that names no bucket and no host is refused at Create; flytekit succeeds at once, or waits for ever",
+    ),
+    Difference(
+        ("store/*/key-in-missing-bucket",),
+        TOLD,
+        "a missing bucket is told, and ends the task when that persists; flytekit waits for ever",
+    ),
+    Difference(
+        ("store/gs/bucket-missing",),
+        TOLD,
+        "the server that stands for Google's answers 500 for a bucket that is not there",
+    ),
+    Difference(
+        (
+            "store/http/wants-login",
+            "store/http/broken",
+            "store/http/unavailable",
+            "store/http/too-many",
+            "store/http/refused",
+        ),
+        TOLD,
+        "a web server that cannot be asked is told with the cause; flytekit says the same of it as of a missing page",
     ),
     # statuses
     Difference(

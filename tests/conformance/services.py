@@ -15,6 +15,8 @@ import grpc
 from flyteidl.service import agent_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+import stores
+
 START_LIMIT = 60.0
 CALL_LIMIT = 20.0
 
@@ -43,6 +45,7 @@ def environment(home: Path) -> dict[str, str]:
         "TZ": "UTC",
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONWARNINGS": "ignore",
+        **stores.settings(),
     }
 
 

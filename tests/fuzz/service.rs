@@ -33,8 +33,7 @@ impl Service {
     pub fn with(act: impl AsyncFnOnce(&Self)) {
         SERVICE.with_borrow_mut(|kept| {
             let (runtime, service) = kept.get_or_insert_with(|| {
-                let runtime =
-                    Builder::new_current_thread().enable_time().start_paused(true).build();
+                let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
                 let runtime = runtime.expect("a runtime");
                 let service = runtime.block_on(Self::start());
                 (runtime, service)
@@ -47,6 +46,15 @@ impl Service {
         let mut config = Config::default();
         // What is over leaves at once.
         config.tasks.retention = Duration::ZERO;
+        // Nobody listens there: no input makes anybody else hear of us.
+        let nowhere = "http://127.0.0.1:1";
+        config.storage.s3.endpoint = Some(nowhere.to_owned());
+        config.storage.s3.anonymous = Some(true);
+        config.storage.gcs.endpoint = Some(nowhere.to_owned());
+        config.storage.gcs.anonymous = Some(true);
+        config.storage.azure.endpoint = Some(nowhere.to_owned());
+        config.storage.azure.account_name = Some("nobody".to_owned());
+        config.storage.azure.anonymous = Some(true);
         let connectors = Arc::new(builtin(&config).expect("built-in connectors"));
         let agents = connectors.agents();
         let categories = agents.iter().flat_map(|agent| &agent.supported_task_categories);

@@ -66,7 +66,11 @@ fn the_example_file_names_every_setting_with_its_default() {
                    persist_for give_up_after create_limit get_limit delete_limit do_limit",
         ),
         ("polling", "first interval jitter max_backoff max_in_flight rate"),
-        ("sensor", "interval"),
+        ("sensor", "interval max_backoff watch_files"),
+        (
+            "storage",
+            "share_for request_timeout connect_timeout max_in_flight max_listing s3 gcs azure",
+        ),
         (
             "upstream",
             "name endpoint prefer sensor_modules command workers environment directory wait \
@@ -152,6 +156,11 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
         ("[traces]\nprotocol = \"zipkin\"\n", &["traces.protocol", "zipkin", "grpc", "http"]),
         ("[traces]\nsample_ratio = 2.0\n", &["traces.sample_ratio", "2.0", "1.0"]),
         ("[log]\nformat = \"xml\"\n", &["log.format", "xml", "human", "json"]),
+        ("[storage]\nmax_in_flight = 0\n", &["storage.max_in_flight", "0", "from 1"]),
+        ("[storage.s3]\nname = \"b\"\n", &["storage.s3.name", "\"b\"", "own section"]),
+        ("[[storage.s3.bucket]]\n", &["storage.s3.bucket", "has a name"]),
+        ("[storage.gcs]\nendpoint = \"gcs:443\"\n", &["storage.gcs.endpoint", "https://"]),
+        ("[storage.azure]\naccount = \"x\"\n", &["account", "account_name"]),
         ("[tasks\n", &["line 1"]),
         ("[[upstream]]\n", &["upstream[0].name", "1 to 64"]),
         ("[[upstream]]\nname = \"a b\"\n", &["upstream[0].name", "a b"]),

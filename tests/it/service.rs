@@ -123,7 +123,7 @@ async fn the_deprecated_task_type_finds_the_connector_and_names_the_task_in_erro
 async fn a_sensor_that_cannot_work_is_refused_at_create() {
     let service = TestService::start(Config::default(), &Backend::new());
     let mut client = AsyncAgentServiceClient::new(service.channel().await);
-    let s3 = file_sensor(Path::new("s3://bucket/key"));
+    let hdfs = file_sensor(Path::new("hdfs://host/key"));
     let empty = file_sensor(Path::new(""));
     let mut unknown = file_sensor(Path::new("/tmp/x"));
     let custom = unknown.template.get_or_insert_default().custom.get_or_insert_default();
@@ -137,7 +137,7 @@ async fn a_sensor_that_cannot_work_is_refused_at_create() {
     let mut no_inputs = file_sensor(Path::new("/tmp/x"));
     no_inputs.inputs = None;
     for (request, reason) in [
-        (s3, "no s3:// storage"),
+        (hdfs, "no hdfs:// storage"),
         (empty, "is empty"),
         (unknown, "my_company.sensors.FileSensor is not built in"),
         (wrong_type, "must be a string, and is 5"),

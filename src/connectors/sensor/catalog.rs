@@ -18,6 +18,7 @@ trait AnySensor: Send + Sync {
     fn claims(&self, meta: &SensorMeta) -> bool;
     fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError>;
     fn poke<'a>(&'a self, meta: &'a SensorMeta) -> BoxFuture<'a, Result<bool, ConnectorError>>;
+    fn changed(&self, meta: &SensorMeta) -> Option<BoxFuture<'static, ()>>;
 }
 
 impl<S: Sensor> AnySensor for S {
@@ -35,6 +36,10 @@ impl<S: Sensor> AnySensor for S {
             Sensor::poke(self, &inputs).await
         }
         .boxed()
+    }
+
+    fn changed(&self, meta: &SensorMeta) -> Option<BoxFuture<'static, ()>> {
+        Sensor::changed(self, &read(self, meta).ok()?)
     }
 }
 
@@ -60,6 +65,11 @@ impl Catalog {
         let sensor = self.find(meta).map_err(not_ours)?;
         sensor.check(meta).map_err(not_ours)?;
         sensor.poke(meta).await
+    }
+
+    /// When the task's sensor may come true, if it can tell.
+    pub(super) fn changed(&self, meta: &SensorMeta) -> Option<BoxFuture<'static, ()>> {
+        self.find(meta).ok()?.changed(meta)
     }
 
     fn find(&self, meta: &SensorMeta) -> Result<&Arc<dyn AnySensor>, ConnectorError> {

@@ -1,12 +1,18 @@
 //! The sensor connector: one task type, any number of [`Sensor`]s.
 
 mod catalog;
+mod count;
 mod file;
+mod given;
+mod http;
 mod inputs;
 mod meta;
+mod newer;
+mod store;
+mod time;
 
 use crate::{
-    config,
+    config::{self, Config},
     connector::{
         AsyncConnector, ConnectorError, Phase, PollPolicy, Resource, Sensor, TaskCategory,
         TaskRequest,
@@ -14,23 +20,46 @@ use crate::{
 };
 
 use catalog::Catalog;
-pub use file::FileSensor;
+use count::FileCountSensor;
+use file::{FileSensor, Files};
+use futures::future::BoxFuture;
+use http::HttpSensor;
 pub use meta::SensorMeta;
+use newer::FileNewerSensor;
 use serde_json::Map;
+use store::{Clients, Environment, Stores, Web};
+use time::TimeSensor;
+
+/// The module of the sensors that are our own: `examples/flightdeck_sensors.py`
+/// under this name in a workflow author's project.
+const OWN_MODULE: &str = "flightdeck_sensors";
 
 /// Pokes sensors. The task type, its `custom` and its meta are those of
 /// flytekit's `SensorEngine`.
 pub struct SensorEngine {
     catalog: Catalog,
-    interval: Option<std::time::Duration>,
+    settings: config::Sensor,
 }
 
 impl SensorEngine {
     /// An engine with the built-in sensors.
-    pub fn new(settings: &config::Sensor) -> Self {
-        let mut engine = Self { catalog: Catalog::default(), interval: settings.interval };
-        engine.add(FileSensor::new());
-        engine.add(FileSensor::reexported());
+    pub fn new(config: &Config) -> Self {
+        let mut engine = Self { catalog: Catalog::default(), settings: config.sensor.clone() };
+        let storage = &config.storage;
+        // A poll must not be answered by what the one before it was told.
+        let interval = config.sensor.interval.unwrap_or(config.polling.interval);
+        let share_for = storage.share_for.min(interval / 2);
+        let clients = Clients::new(storage);
+        let environment = Environment::of_process();
+        let stores = Stores::new(storage, share_for, environment, clients.clone());
+        let web = Web::new(storage, share_for, clients);
+        let files = Files::new(stores, web.clone(), config.sensor.watch_files);
+        engine.add(FileSensor::new(files.clone()));
+        engine.add(FileSensor::reexported(files.clone()));
+        engine.add(FileNewerSensor::new(files.clone()));
+        engine.add(FileCountSensor::new(files));
+        engine.add(HttpSensor::new(web));
+        engine.add(TimeSensor);
         engine
     }
 
@@ -85,7 +114,13 @@ impl AsyncConnector for SensorEngine {
         Ok(())
     }
 
+    fn changed(&self, meta: &SensorMeta) -> Option<BoxFuture<'static, ()>> {
+        self.catalog.changed(meta)
+    }
+
     fn poll_policy(&self, configured: PollPolicy) -> PollPolicy {
-        PollPolicy { interval: self.interval.unwrap_or(configured.interval), ..configured }
+        let interval = self.settings.interval.unwrap_or(configured.interval);
+        let max_backoff = configured.max_backoff.min(self.settings.max_backoff).max(interval);
+        PollPolicy { interval, max_backoff, ..configured }
     }
 }

@@ -9,8 +9,9 @@ mod leave;
 mod poll;
 mod read;
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{task::JoinHandle, time::Instant};
 
@@ -40,6 +41,8 @@ pub(super) enum TaskMsg {
     Created(Outcome<Arc<dyn Job>>),
     /// It is time to poll.
     Poll,
+    /// The connector says that the job has changed: poll before the time.
+    Changed,
     /// It is this task's turn to poll.
     Admitted(PollPermit),
     /// A higher attempt of the node has come.
@@ -150,7 +153,8 @@ impl Actor for TaskActor {
         match message {
             TaskMsg::Start => task.start(),
             TaskMsg::Created(outcome) => task.created(outcome),
-            TaskMsg::Poll => task.poll(),
+            TaskMsg::Poll => task.poll_in_time(),
+            TaskMsg::Changed => task.poll_early(),
             TaskMsg::Admitted(permit) => task.admitted(permit),
             TaskMsg::Superseded => task.superseded(),
             TaskMsg::MakeRoom => task.make_room(),
@@ -201,6 +205,33 @@ impl TaskState {
         self.timer = Some(tokio::spawn(async move {
             tokio::time::sleep_until(due).await;
             let _ = myself.send_message(message());
+        }));
+    }
+
+    /// Plans the next poll after a pause, or when the connector says that the
+    /// job has changed, whichever comes first.
+    fn plan_poll(&mut self, pause: Duration) {
+        let Some(changed) = self.entry.job().and_then(|job| job.changed()) else {
+            return self.plan(pause, || TaskMsg::Poll);
+        };
+        self.cancel_timer();
+        let now = Instant::now();
+        self.due = now + whole_millis(pause);
+        let (due, rested) = (self.due, now + self.schedule.rest());
+        let myself = self.myself.clone();
+        self.timer = Some(tokio::spawn(async move {
+            let early = async {
+                // A panic of the connector costs the early poll and no more.
+                if AssertUnwindSafe(changed).catch_unwind().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                tokio::time::sleep_until(rested).await;
+            };
+            let message = tokio::select! {
+                () = tokio::time::sleep_until(due) => TaskMsg::Poll,
+                () = early => TaskMsg::Changed,
+            };
+            let _ = myself.send_message(message);
         }));
     }
 

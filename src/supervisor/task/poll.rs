@@ -20,6 +20,19 @@ use crate::{
 };
 
 impl TaskState {
+    /// The pause is over.
+    pub(super) fn poll_in_time(&mut self) {
+        self.schedule.rested();
+        self.poll();
+    }
+
+    /// The job has changed, says the connector.
+    pub(super) fn poll_early(&mut self) {
+        self.schedule.woken();
+        self.due = Instant::now();
+        self.poll();
+    }
+
     /// Begins a poll, unless the task ends or leaves instead.
     pub(super) fn poll(&mut self) {
         if self.call.is_some() || self.queued || self.is_over() {
@@ -131,12 +144,15 @@ impl TaskState {
             line!(info, self.entry, flyte.phase = phase.as_str_name(), "phase changed");
             self.shared.tell(&self.entry, Happened::PhaseChange, took, phase, None);
         }
-        self.entry.publish(Snapshot::found(resource));
         if phase.is_terminal() {
             self.shared.tell_end(&self.entry, phase, &message);
         }
+        self.entry.publish(Snapshot::found(resource));
         let pause = self.schedule.succeeded(Instant::now(), self.roll());
-        self.go_on(phase, pause);
+        match self.time_to_next(phase, pause) {
+            Some(pause) => self.plan_poll(pause),
+            None => self.ended(),
+        }
     }
 
     fn failed(&mut self, error: ConnectorError, took: Duration) {
@@ -215,12 +231,20 @@ impl TaskState {
     }
 
     fn go_on(&mut self, phase: Phase, pause: Duration) {
+        match self.time_to_next(phase, pause) {
+            Some(pause) => self.plan(pause, || TaskMsg::Poll),
+            None => self.ended(),
+        }
+    }
+
+    /// The pause until the next poll; `None` if there is nothing left to find
+    /// out.
+    fn time_to_next(&self, phase: Phase, pause: Duration) -> Option<Duration> {
         if phase.is_terminal() || self.is_deleted() {
-            return self.ended();
+            return None;
         }
         let pause = self.until_deadline().map_or(pause, |left| left.min(pause));
-        let pause = self.until_orphan().map_or(pause, |left| left.min(pause));
-        self.plan(pause, || TaskMsg::Poll);
+        Some(self.until_orphan().map_or(pause, |left| left.min(pause)))
     }
 
     fn note_failure(&mut self, label: &'static str, error: &ConnectorError, took: Duration) {

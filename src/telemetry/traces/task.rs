@@ -136,8 +136,9 @@ impl TaskSpan {
         created: SystemTime,
     ) -> SpanData {
         // Another host's clock may be behind that of the creation.
-        let start = self.start.max(created);
-        let mut data = data(context, scope, self.name, start, self.end.max(start + SHORTEST));
+        let end = self.end.max(created + SHORTEST);
+        let start = self.start.min(end - SHORTEST).max(created);
+        let mut data = data(context, scope, self.name, start, end);
         data.parent_span_id = root;
         data.attributes = self.attributes;
         if let Some(cause) = self.error {

@@ -32,6 +32,8 @@ use super::service::LIMIT;
 pub enum Mood {
     Takes,
     Refuses,
+    /// It takes what it is sent, after this time.
+    Slow(Duration),
     Hangs,
 }
 
@@ -156,6 +158,11 @@ impl Books {
     async fn enter(&self, request: ExportTraceServiceRequest) -> Result<(), Status> {
         match self.with(|pages| pages.mood) {
             Mood::Takes => {
+                self.with(|pages| pages.requests.push(request));
+                Ok(())
+            }
+            Mood::Slow(time) => {
+                sleep(time).await;
                 self.with(|pages| pages.requests.push(request));
                 Ok(())
             }

@@ -1,4 +1,4 @@
-//! A collector that is down, refuses or hangs costs counted spans and a line of
+//! A collector that is down, slow, refuses or hangs costs counted spans and a line of
 //! the log, and nothing else.
 
 use flightdeck::wire::flyteidl::{
@@ -118,6 +118,19 @@ async fn a_collector_that_is_not_there_holds_nothing_up() {
     let lines = process.rest_of_log().await;
     assert_eq!(lines.iter().filter(|line| line.contains(LINE)).count(), 1, "{lines:#?}");
     assert_eq!(process.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_collector_that_is_too_slow_is_told_of() {
+    let collector = Collector::start().await;
+    collector.set_mood(Mood::Slow(Duration::from_millis(100)));
+    let more = [("OTEL_BSP_MAX_QUEUE_SIZE", "2"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")];
+    let mut process = process(&collector.url(), &more).await;
+    until_counted(&process, "flightdeck_spans_dropped_total", 3.0).await;
+    process.logs("the collector of traces is too slow").await;
+    collector.set_mood(Mood::Takes);
+    process.logs("takes all spans again").await;
+    assert!(count(&process, "flightdeck_spans_sent_total").await > 0.0);
 }
 
 #[tokio::test]

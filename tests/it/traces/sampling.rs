@@ -90,7 +90,7 @@ async fn a_failure_is_found_though_its_trace_was_not_sampled() {
         assert_eq!(root.attribute("flyte.output_prefix"), "s3://b/0");
         assert!(root.links.is_empty(), "no request of it was sampled");
         let names = told(&spans, &root.trace);
-        assert_eq!(names, ["create", "first poll", "phase change", "end"]);
+        assert_eq!(names, ["create", "first poll", "phase change", "phase change", "end"]);
         let handle = Handle::decode(&handle).expect("a handle").expect("an envelope");
         let known = TaskTrace::decode(&handle.trace_context).and_then(|trace| trace.id());
         assert_eq!(known.map(|id| id.to_string()), Some(root.trace.clone()), "that of the logs");
@@ -110,7 +110,8 @@ async fn a_failure_of_our_own_making_is_found_with_its_history_and_its_delete() 
     let spans = collector.spans();
     let mut names = told(&spans, &root(&spans).trace);
     names.sort_unstable();
-    let expected = ["create", "delete", "end", "failed poll", "first poll", "phase change"];
+    let expected =
+        ["create", "delete", "end", "failed poll", "first poll", "phase change", "phase change"];
     assert_eq!(names, expected);
     let failed = spans.iter().find(|span| span.name == "failed poll").expect("it is told");
     assert_eq!(failed.error.as_deref(), Some("the job was lost"));

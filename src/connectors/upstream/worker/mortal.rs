@@ -21,7 +21,7 @@ use std::{
 pub const SUBCOMMAND: &str = "become-worker";
 
 /// Becomes the command, and returns only if that fails: the reason goes to
-/// standard input, where [`spawn`] reads it.
+/// standard input, where the guard reads it.
 ///
 /// # Errors
 /// If nobody hears the reason.
