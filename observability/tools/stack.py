@@ -174,13 +174,15 @@ class Jaeger:
 class Flightdeck:
     """A `flightdeck serve`, and its command line as a client."""
 
-    def __init__(self, stack: Stack, binary: Path, name: str, config: str, otlp: str | None = None) -> None:
+    def __init__(
+        self, stack: Stack, binary: Path, name: str, config: str, otlp: str | None = None, **environment: str
+    ) -> None:
         self.binary = binary
         self.port, self.metrics = free_port(), free_port()
         self.starts = 0
         path = stack.folder / f"{name}.toml"
         path.write_text(config)
-        environment = {
+        environment |= {
             "FLIGHTDECK_SERVER__PORT": str(self.port),
             "FLIGHTDECK_SERVER__HOST": "127.0.0.1",
             "FLIGHTDECK_METRICS__PORT": str(self.metrics),

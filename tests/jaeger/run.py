@@ -162,6 +162,8 @@ class Steps:
         self.front = Flightdeck(stack, binary, "front", config + upstream, jaeger.otlp)
         config = CONFIG.format(give_up_after="3s")
         self.impatient = Flightdeck(stack, binary, "impatient", config + upstream, jaeger.otlp)
+        never = {"OTEL_TRACES_SAMPLER": "always_off"}
+        self.rarely = Flightdeck(stack, binary, "rarely", config + upstream, jaeger.otlp, **never)
 
     def sensor(self, service: Flightdeck, name: str, *more: str) -> tuple[Task, Path]:
         path = self.folder / name
@@ -232,31 +234,57 @@ class Steps:
         check(told["flyte.phase"] == phase and told.get("error") is True, f"the end is {told}")
         return trace
 
-    def delete(self) -> dict[str, Any]:
-        task, _ = self.sensor(self.service, "delete")
+    def unsampled(self) -> dict[str, Any]:
+        """A failure is sent though nothing is sampled, a success is not."""
+        success, path = self.sensor(self.rarely, "unsampled-success")
+        path.touch()
+        success.until("SUCCEEDED")
+        task, _ = self.sensor(self.rarely, "unsampled")
         task.until("RUNNING")
+        self.elsewhere.process.stop(signal.SIGKILL)
+        task.until("RETRYABLE_FAILED")
+        trace = task.has("create", "first poll", "failed poll", "end")
+        check(not self.jaeger.search("task", {"flyte.execution": "unsampled-success"}), "a success was sent")
+        self.elsewhere.process.start()
+        self.elsewhere.until_serves()
+        return trace
+
+    def delete(self, name: str = "delete") -> dict[str, Any]:
+        task, _ = self.sensor(self.service, name)
+        task.until("RUNNING")
+        if name != "delete":
+            self.service.restart()
         called = self.service.call("delete", task.handle, "--type", "sensor")
         check(called.returncode == 0, called.stderr)
         trace = task.has("delete", "end")
         check(tags(only(trace, "delete")).get("error") is None, "the delete is an error")
         return trace
 
-    def timeout(self) -> dict[str, Any]:
+    def delete_after_restart(self) -> dict[str, Any]:
+        return self.delete("delete-after-restart")
+
+    def timeout(self, name: str = "timeout", seconds: int = 2) -> dict[str, Any]:
         template = {
             "type": "sensor",
-            "metadata": {"timeout": "2s"},
+            "metadata": {"timeout": f"{seconds}s"},
             "custom": {"sensor_module": "flytekit.sensor.file_sensor", "sensor_name": "FileSensor"},
         }
         path = self.folder / "timeout.json"
         path.write_text(json.dumps({"template": template}))
         absent = f"path={self.folder}/absent"
-        task = Task(self.service, self.jaeger, "timeout", "--request", str(path), "--input", absent)
+        task = Task(self.service, self.jaeger, name, "--request", str(path), "--input", absent)
+        if name != "timeout":
+            self.service.restart()
         task.until("RETRYABLE_FAILED")
         trace = task.has("end", "delete")
         end = only(trace, "end")
         check("timed out" in tags(end).get("otel.status_description", ""), f"the end is {tags(end)}")
-        check(2.0e6 <= end["duration"] <= 4.0e6, f"it took {end['duration']} us")
+        check(seconds <= end["duration"] / 1e6 <= seconds + 2, f"it took {end['duration']} us")
         return trace
+
+    def timeout_after_restart(self) -> dict[str, Any]:
+        # Longer than a stop and a start.
+        return self.timeout("timeout-after-restart", 8)
 
     def restart(self) -> dict[str, Any]:
         task, path = self.sensor(self.service, "restart")
@@ -288,7 +316,8 @@ class Steps:
         return task.has("end")
 
 
-STEPS = ["success", "failure", "polls_that_fail", "given_up", "delete", "timeout", "restart", "kill"]
+STEPS = ["success", "failure", "polls_that_fail", "given_up", "unsampled", "delete", "timeout"]
+STEPS += ["restart", "kill", "delete_after_restart", "timeout_after_restart"]
 
 
 def main() -> int:
