@@ -62,9 +62,10 @@ impl Call {
             return;
         };
         let code = Code::from_bytes(code.as_bytes());
-        let message = || Some(Status::from_header_map(headers)?.message().to_owned());
-        let message = self.span.as_ref().and_then(|_| message());
-        self.end(code, message);
+        // Reading it copies all headers, so it is read for an error's span only.
+        let is_told = self.span.is_some() && code != Code::Ok;
+        let status = is_told.then(|| Status::from_header_map(headers)).flatten();
+        self.end(code, status.map(|status| status.message().to_owned()));
     }
 
     fn end(&mut self, code: Code, message: Option<String>) {

@@ -213,14 +213,16 @@ impl TaskEntry {
         if let Some(prefix) = &self.output_prefix {
             tell(names::OUTPUT_PREFIX, prefix);
         }
-        if let Some(phase) = phase {
-            tell(names::PHASE, phase.as_str_name());
-        }
         if let Some(id) = &self.execution {
             tell(names::PROJECT, &id.project);
             tell(names::DOMAIN, &id.domain);
             tell(names::EXECUTION, &id.name);
             tell(names::NODE, &id.node);
+        }
+        if let Some(phase) = phase {
+            attributes.push(KeyValue::new(names::PHASE, phase.as_str_name()));
+        }
+        if let Some(id) = &self.execution {
             attributes.push(KeyValue::new(names::ATTEMPT, i64::from(id.attempt)));
         }
         attributes

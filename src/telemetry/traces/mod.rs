@@ -97,14 +97,16 @@ impl Traces {
     }
 
     /// Starts to send traces where an endpoint is set, in the settings or by
-    /// OpenTelemetry's variables; else there are none. Ids come from `ids`.
+    /// OpenTelemetry's variables; else there are none. The ids of tasks' traces
+    /// come from `ids`; those of requests are the SDK's, which each thread draws
+    /// for itself.
     /// Must be called inside a Tokio runtime, which then does the sending.
     ///
     /// # Errors
     /// Variables or an endpoint that are not possible.
     pub fn start(
         settings: &config::Traces,
-        ids: impl IdGenerator + Clone + 'static,
+        ids: impl IdGenerator + 'static,
     ) -> Result<Self, TracesError> {
         let Some(plan) = Plan::of(settings, |name| std::env::var(name).ok())? else {
             return Ok(Self::off());
@@ -118,7 +120,6 @@ impl Traces {
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
             .with_sampler(plan.sampler())
-            .with_id_generator(ids.clone())
             .with_span_processor(SharedQueue(queue.clone()))
             .build();
         let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
