@@ -1,6 +1,8 @@
 //! What several benches use.
 #![allow(dead_code, reason = "each uses a part of it")]
 
+pub mod sensors;
+
 use std::{ops::Sub, time::Duration};
 
 use flightdeck::telemetry::Metrics;
