@@ -75,7 +75,7 @@ def draw(trace: dict, title: str) -> str:
         indent = LEFT if span["name"] == "task" else LEFT + 18
         out.append(f'<text x="{indent}" y="{y + 17}">{escape(span["name"])}</text>')
         words = span["cause"] if span["error"] and span["name"] != "end" else span["phase"]
-        words = words if len(words) <= 58 else words[:57] + "…"
+        words = words if len(words) <= 52 else words[:51] + "…"
         out.append(
             f'<text class="{"error" if span["error"] else "dim"}" x="{LEFT + 130}" y="{y + 17}">{escape(words)}</text>'
         )

@@ -77,6 +77,12 @@ def only(trace: dict[str, Any], name: str) -> dict[str, Any]:
     return found[0]
 
 
+def instances(trace: dict[str, Any]) -> set[str]:
+    """The processes that its spans are of."""
+    every = [tag for process in trace["processes"].values() for tag in process["tags"]]
+    return {tag["value"] for tag in every if tag["key"] == "service.instance.id"}
+
+
 class Task:
     """A task of an execution of its own, and its trace."""
 
@@ -202,6 +208,24 @@ class Steps:
         task.until("SUCCEEDED")
         return task.has("failed poll", "end")
 
+    def bad_day(self) -> dict[str, Any]:
+        """The backend goes, the service is restarted meanwhile, and the backend comes back."""
+        task, path = self.sensor(self.front, "bad-day")
+        task.until("RUNNING")
+        self.elsewhere.process.stop(signal.SIGKILL)
+        task.seen("two failed polls", lambda trace: names(trace).count("failed poll") >= 2)
+        self.front.restart()
+        # Nobody has polled it in the new process, and it is RUNNING all the same.
+        task.until("RUNNING")
+        self.elsewhere.process.start()
+        self.elsewhere.until_serves()
+        task.seen("the first poll of the new process", lambda trace: names(trace).count("first poll") == 2)
+        path.touch()
+        task.until("SUCCEEDED")
+        trace = task.has("end")
+        check(len(instances(trace)) == 2, f"the spans are of {len(instances(trace))} processes")
+        return trace
+
     def given_up(self) -> dict[str, Any]:
         task, _ = self.sensor(self.impatient, "given-up")
         task.until("RUNNING")
@@ -297,13 +321,7 @@ class Steps:
         task.until("SUCCEEDED")
         after = task.has("end")
         check(after["traceID"] == before["traceID"], "it goes on in another trace")
-        instances = {
-            tag["value"]
-            for process in after["processes"].values()
-            for tag in process["tags"]
-            if tag["key"] == "service.instance.id"
-        }
-        check(len(instances) == 2, f"the spans are of {len(instances)} processes")
+        check(len(instances(after)) == 2, f"the spans are of {len(instances(after))} processes")
         return after
 
     def kill(self) -> dict[str, Any]:
@@ -316,7 +334,7 @@ class Steps:
         return task.has("end")
 
 
-STEPS = ["success", "failure", "polls_that_fail", "given_up", "unsampled", "delete", "timeout"]
+STEPS = ["success", "failure", "polls_that_fail", "bad_day", "given_up", "unsampled", "delete", "timeout"]
 STEPS += ["restart", "kill", "delete_after_restart", "timeout_after_restart"]
 
 
