@@ -8,7 +8,6 @@ from typing import Any
 from flyteidl.core import literals_pb2, types_pb2
 
 from build import (
-    BACKEND,
     FILE_SENSOR,
     PATH_INTERFACE,
     Literal,
@@ -198,8 +197,6 @@ PATHS = [
     path("colon", "x:y"),
     path("drive", "C:\\x"),
     path("data-url", "data:,x"),
-    path("http", f"{BACKEND}/json"),
-    path("http-missing", f"{BACKEND}/not-found"),
     path("unknown-scheme", "nope://x"),
     path("below-file", f"{HERE}/there/below"),
     path("long", "/" + "x" * 5000),

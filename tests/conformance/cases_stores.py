@@ -54,6 +54,8 @@ def path(name: str, value: str) -> Case:
         if fields["code"] != "OK":
             return fields
         got = client.get(fields["resource_meta"])
+        # Or it would be polled on, in the midst of what other cases see of the backend.
+        client.delete(fields["resource_meta"])
         # Which of the two calls is seen to reach a web server is chance: a poll is nobody's call.
         fields = {key: value for key, value in fields.items() if not key.startswith("http.")}
         got = {f"get.{key}": value for key, value in got.items() if not key.startswith("http.")}

@@ -205,9 +205,9 @@ DIFFERENCES: list[Difference] = [
         "inputs that a FileSensor cannot have are refused at Create, where flytekit fails every Get",
     ),
     Difference(
-        ("*sensor/create/s3", "*sensor/path/http*", "*sensor/path/unknown-scheme", "fixture/file_sensor_s3/create"),
+        ("*sensor/path/unknown-scheme",),
         REFUSED,
-        "only local paths are looked at until object stores are in; the rest is refused at Create",
+        "a path of a storage that nobody serves is refused at Create, where flytekit fails every Get",
     ),
     Difference(
         ("*sensor/create/*",),
