@@ -8,6 +8,7 @@ from __future__ import annotations
 from build import BACKEND, FILE_SENSOR, create_request, located, sensor_template, string
 from case import Case
 from client import Client, Fields
+from first_look import first_look
 from stores import BUCKET, ROOT, stores_are_there
 
 SCHEMES = ("s3", "gs", "abfs", "abfss", "az")
@@ -50,16 +51,7 @@ def path(name: str, value: str) -> Case:
 
     def call(client: Client) -> Fields:
         items = {"path": string(located(value, client.backend.port))}
-        fields = client.create(create_request(sensor_template(FILE_SENSOR), items))
-        if fields["code"] != "OK":
-            return fields
-        got = client.get(fields["resource_meta"])
-        # Or it would be polled on, in the midst of what other cases see of the backend.
-        client.delete(fields["resource_meta"])
-        # Which of the two calls is seen to reach a web server is chance: a poll is nobody's call.
-        fields = {key: value for key, value in fields.items() if not key.startswith("http.")}
-        got = {f"get.{key}": value for key, value in got.items() if not key.startswith("http.")}
-        return fields | got
+        return first_look(client, create_request(sensor_template(FILE_SENSOR), items))
 
     return Case(f"store/{name}", call)
 

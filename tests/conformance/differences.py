@@ -301,6 +301,7 @@ DIFFERENCES: list[Difference] = [
             "store/http/unavailable",
             "store/http/too-many",
             "store/http/refused",
+            "own/HttpSensor/broken",
         ),
         TOLD,
         "a web server that cannot be asked is told with the cause; flytekit says the same of it as of a missing page",

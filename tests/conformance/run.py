@@ -19,6 +19,7 @@ import cases_http
 import cases_life
 import cases_literals
 import cases_lookup
+import cases_own
 import cases_sensor
 import cases_stores
 import cases_templates
@@ -44,6 +45,7 @@ GROUPS: dict[str, list[Case]] = {
     "backends": cases_backend.CASES,
     "sensors": cases_sensor.CASES,
     "stores": cases_stores.CASES,
+    "own": cases_own.CASES,
     "look-up": cases_lookup.CASES,
     "wire": cases_wire.CASES,
     "life": cases_life.CASES,

@@ -35,6 +35,9 @@ def free_port() -> int:
 
 PYFLYTE = Path(sys.executable).with_name("pyflyte")
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+"""Where the Python classes of Flightdeck's own sensors are."""
+
 
 def environment(home: Path) -> dict[str, str]:
     """The same small environment for all, so that no proxy, credential or setting of the machine has a say."""
@@ -143,7 +146,7 @@ def flytekit(name: str, folder: Path) -> Service:
     """The reference: flytekit's service as its users start it."""
     port, metrics = free_port(), free_port()
     command = [str(PYFLYTE), "serve", "connector", "--port", str(port), "--prometheus_port", str(metrics)]
-    return Service(name, command, port, metrics, folder)
+    return Service(name, command, port, metrics, folder, {"PYTHONPATH": str(EXAMPLES)})
 
 
 def flightdeck(name: str, binary: Path, folder: Path) -> Service:
