@@ -1,14 +1,10 @@
 //! No leak: memory over time while short tasks come and go.
 //!
-//! `cargo bench --bench churn [-- TASKS]` creates tasks whose jobs end at once,
-//! asks about each until its end, and lets it leave; 1000000 is the number that
-//! counts. Memory must not grow over the second half of them.
-
-mod common;
+//! Tasks whose jobs end at once are created, asked about until their end, and
+//! leave. Memory must not grow over the second half of them.
 
 use std::{sync::Arc, time::Duration};
 
-use common::{Args, Process, row};
 use flightdeck::{
     config::Config,
     connector::{
@@ -20,7 +16,14 @@ use flightdeck::{
     wire::flyteidl::{admin::CreateTaskRequest, core::TaskTemplate},
 };
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    Settings,
+    process::Usage,
+    report::{Report, Target::AtMost},
+    runtime,
+};
 
 const TASKS: usize = 200_000;
 
@@ -71,14 +74,11 @@ impl AsyncConnector for Short {
     }
 }
 
-fn main() {
-    let count = Args::parse(&[(TASKS, 2_000)]).number(0);
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().build().expect("a runtime");
-    runtime.block_on(run(count));
+pub fn run(settings: &Settings, report: &mut Report) {
+    runtime().block_on(measure(settings.count(TASKS, 2_000), report));
 }
 
-async fn run(count: usize) {
+async fn measure(count: usize, report: &mut Report) {
     let mut config = Config::default();
     config.tasks.retention = Duration::ZERO;
     let connectors = ConnectorRegistry::new();
@@ -87,10 +87,8 @@ async fn run(count: usize) {
     let tasks = Tasks::start(&config, Arc::new(connectors), metrics, World::real()).await;
     let tasks = tasks.expect("a supervisor");
 
-    let began = Instant::now();
-    let cpu = Process::now().cpu;
-    println!("{:>10} {:>14}", "tasks", "resident, MiB");
-    let mut readings = Vec::new();
+    let before = Usage::own();
+    let mut resident = Vec::new();
     for _ in 0..READINGS {
         let mut left = count / READINGS;
         while left > 0 {
@@ -98,16 +96,19 @@ async fn run(count: usize) {
             live_and_leave(&tasks, batch).await;
             left -= batch;
         }
-        let resident = Process::now().resident / f64::from(1 << 20);
-        readings.push(resident);
-        println!("{:>10} {resident:>14.1}", readings.len() * (count / READINGS));
+        resident.push(Usage::own().resident / f64::from(1 << 20));
     }
-    let cpu = (Process::now().cpu - cpu).as_secs_f64() * 1e6 / count as f64;
-    println!("in {:.1} s", began.elapsed().as_secs_f64());
-    println!("{:<32} {:>10} {:>10}  met", "figure", "measured", "target");
-    let growth = readings[READINGS - 1] - readings[READINGS / 2 - 1];
-    row("growth over the second half, MiB", growth, Some(SLACK));
-    row("CPU for a task's whole life, us", cpu, None);
+    let cpu = (Usage::own() - before).cpu.as_secs_f64() * 1e6 / count as f64;
+    let growth = resident[READINGS - 1] - resident[READINGS / 2 - 1];
+    let name = format!("{count} short tasks");
+    report.targeted(
+        format!("{name}: growth over the second half"),
+        "MiB",
+        vec![growth],
+        AtMost(SLACK),
+    );
+    report.figure(format!("{name}: resident at the end"), "MiB", resident[READINGS - 1]);
+    report.figure(format!("{name}: CPU for a whole life"), "us", cpu);
 }
 
 /// So many tasks, from their creation until the last has left.

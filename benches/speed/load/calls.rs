@@ -1,0 +1,184 @@
+//! The calls that load is made of: each checks its reply.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use flightdeck::wire::flyteidl::{
+    admin::{
+        CreateRequestHeader, CreateTaskRequest, ExecuteTaskSyncRequest, GetTaskRequest,
+        ListAgentsRequest, execute_task_sync_request::Part, execute_task_sync_response::Res,
+    },
+    core::task_execution::Phase,
+    service::{
+        agent_metadata_service_client::AgentMetadataServiceClient,
+        async_agent_service_client::AsyncAgentServiceClient,
+        sync_agent_service_client::SyncAgentServiceClient,
+    },
+};
+use futures::stream::iter;
+use tonic::{Request, Status, transport::Channel};
+
+use crate::messages;
+
+/// One kind of call.
+pub trait Calls: Clone + Send + Sync + 'static {
+    /// Such calls on a connection.
+    type Call: Call;
+
+    fn on(&self, channel: Channel) -> Self::Call;
+}
+
+/// A call on a connection.
+pub trait Call: Clone + Send + 'static {
+    /// Makes the call with this number, and checks the reply: one that is not
+    /// what it must be ends the bench.
+    fn call(&mut self, number: usize) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+/// Asks how tasks are doing that are running, one after the other.
+#[derive(Clone)]
+pub struct Gets(Arc<[GetTaskRequest]>);
+
+impl Gets {
+    pub fn of(handles: &[Bytes]) -> Self {
+        Self(handles.iter().map(messages::get).collect())
+    }
+}
+
+impl Calls for Gets {
+    type Call = (Self, AsyncAgentServiceClient<Channel>);
+
+    fn on(&self, channel: Channel) -> Self::Call {
+        (self.clone(), AsyncAgentServiceClient::new(channel))
+    }
+}
+
+impl Call for (Gets, AsyncAgentServiceClient<Channel>) {
+    async fn call(&mut self, number: usize) -> Result<(), Status> {
+        let requests = &self.0.0;
+        let request = requests[number % requests.len()].clone();
+        let reply = self.1.get_task(request).await?.into_inner();
+        assert_eq!(reply.resource.map(|resource| resource.phase()), Some(Phase::Running));
+        Ok(())
+    }
+}
+
+/// Creates tasks, and keeps their handles.
+#[derive(Clone)]
+pub struct Creates {
+    request: Arc<dyn Fn(usize) -> CreateTaskRequest + Send + Sync>,
+    handles: Arc<Mutex<Vec<Bytes>>>,
+}
+
+impl Creates {
+    /// With the request for the task of a number.
+    pub fn new(request: impl Fn(usize) -> CreateTaskRequest + Send + Sync + 'static) -> Self {
+        Self { request: Arc::new(request), handles: Arc::default() }
+    }
+
+    /// The handles of what was created since this was asked last.
+    pub fn take(&self) -> Vec<Bytes> {
+        std::mem::take(&mut self.handles.lock().expect("no panic"))
+    }
+}
+
+impl Calls for Creates {
+    type Call = (Self, AsyncAgentServiceClient<Channel>);
+
+    fn on(&self, channel: Channel) -> Self::Call {
+        (self.clone(), AsyncAgentServiceClient::new(channel))
+    }
+}
+
+impl Call for (Creates, AsyncAgentServiceClient<Channel>) {
+    async fn call(&mut self, number: usize) -> Result<(), Status> {
+        let request = (self.0.request)(number);
+        let handle = self.1.create_task(request).await?.into_inner().resource_meta;
+        assert!(!handle.is_empty(), "a handle");
+        self.0.handles.lock().expect("no panic").push(handle);
+        Ok(())
+    }
+}
+
+/// Ends tasks.
+#[derive(Clone)]
+pub struct Deletes(Arc<[Bytes]>);
+
+impl Deletes {
+    pub fn of(handles: Vec<Bytes>) -> Self {
+        Self(handles.into())
+    }
+}
+
+impl Calls for Deletes {
+    type Call = (Self, AsyncAgentServiceClient<Channel>);
+
+    fn on(&self, channel: Channel) -> Self::Call {
+        (self.clone(), AsyncAgentServiceClient::new(channel))
+    }
+}
+
+impl Call for (Deletes, AsyncAgentServiceClient<Channel>) {
+    async fn call(&mut self, number: usize) -> Result<(), Status> {
+        self.1.delete_task(messages::delete(&self.0.0[number])).await.map(drop)
+    }
+}
+
+/// Runs sync tasks.
+#[derive(Clone)]
+pub struct Executes(Arc<[ExecuteTaskSyncRequest; 2]>);
+
+impl Executes {
+    pub fn of(task: CreateTaskRequest) -> Self {
+        let header = CreateRequestHeader {
+            template: task.template,
+            output_prefix: task.output_prefix,
+            ..CreateRequestHeader::default()
+        };
+        let parts = [Part::Header(header), Part::Inputs(task.inputs.unwrap_or_default())];
+        Self(Arc::new(parts.map(|part| ExecuteTaskSyncRequest { part: Some(part) })))
+    }
+}
+
+impl Calls for Executes {
+    type Call = (Self, SyncAgentServiceClient<Channel>);
+
+    fn on(&self, channel: Channel) -> Self::Call {
+        (self.clone(), SyncAgentServiceClient::new(channel))
+    }
+}
+
+impl Call for (Executes, SyncAgentServiceClient<Channel>) {
+    async fn call(&mut self, _number: usize) -> Result<(), Status> {
+        let parts = Request::new(iter(self.0.0.as_ref().clone()));
+        let mut replies = self.1.execute_task_sync(parts).await?.into_inner();
+        let first = replies.message().await?.and_then(|reply| reply.res);
+        let Some(Res::Header(header)) = first else {
+            panic!("{first:?} came first");
+        };
+        let phase = header.resource.map(|resource| resource.phase());
+        assert_eq!(phase, Some(Phase::Succeeded));
+        while replies.message().await?.is_some() {}
+        Ok(())
+    }
+}
+
+/// Asks for the connectors.
+#[derive(Clone)]
+pub struct Lists;
+
+impl Calls for Lists {
+    type Call = AgentMetadataServiceClient<Channel>;
+
+    fn on(&self, channel: Channel) -> Self::Call {
+        AgentMetadataServiceClient::new(channel)
+    }
+}
+
+impl Call for AgentMetadataServiceClient<Channel> {
+    async fn call(&mut self, _number: usize) -> Result<(), Status> {
+        let agents = self.list_agents(ListAgentsRequest {}).await?.into_inner().agents;
+        assert!(agents.iter().any(|agent| agent.name == "Sensor"), "{agents:?}");
+        Ok(())
+    }
+}

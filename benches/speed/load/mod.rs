@@ -1,0 +1,9 @@
+//! Load on a service, from a process that is not the service.
+
+mod calls;
+mod closed;
+mod open;
+
+pub use calls::{Call, Calls, Creates, Deletes, Executes, Gets, Lists};
+pub use closed::{Closed, Until, closed};
+pub use open::{Open, open};

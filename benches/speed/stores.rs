@@ -1,0 +1,45 @@
+//! What a hundred thousand sensors on a thousand objects of a store cost: how
+//! many requests a round, and memory, lateness and CPU.
+
+use std::time::Duration;
+
+use crate::{
+    Settings,
+    report::Report,
+    runtime,
+    sensors::Polled,
+    service::{Service, store},
+};
+
+const SENSORS: usize = 100_000;
+/// Objects that are waited for, in folders of a hundred.
+const OBJECTS: usize = 1_000;
+/// How long polls are measured: two rounds.
+const TIME: Duration = Duration::from_secs(20);
+/// How often a sensor looks, in seconds.
+const ROUND: f64 = 10.0;
+
+pub fn run(settings: &Settings, report: &mut Report) {
+    runtime().block_on(measure(settings, report));
+}
+
+async fn measure(settings: &Settings, report: &mut Report) {
+    let store = Service::role("store");
+    let url = store.url();
+    let service = Service::flightdeck(&format!(
+        "storage.s3.endpoint = {url:?}\nstorage.s3.anonymous = true\n"
+    ));
+    let path = |number: usize| {
+        let object = number % OBJECTS;
+        format!("s3://bench/{}/{object}", object / 100)
+    };
+    let mut before = 0;
+    let from_now_on = async || before = store::requests(&url).await;
+    let count = settings.count(SENSORS, 1_000);
+    let polled = Polled::of(&service, count, path, settings.time(TIME), from_now_on).await;
+    let requests = (store::requests(&url).await - before) as f64;
+    polled.tell(&format!("{count} sensors on {OBJECTS} objects"), report);
+    report.figure("requests in a round of 10 s", "", requests / polled.seconds * ROUND);
+    let polls = polled.lateness.count() as f64;
+    report.figure("polls for a request", "", polls / requests);
+}
