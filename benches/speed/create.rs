@@ -19,7 +19,8 @@ const TASKS: usize = 20_000;
 const AFTERWARDS: Duration = Duration::from_millis(500);
 
 /// No poll but the first while it is measured, and no tombstones.
-const CONFIG: &str = "polling.first = []\npolling.interval = \"1h\"\ntasks.retention = \"0s\"\n";
+const CONFIG: &str = "tasks.retention = \"0s\"\npolling.first = []\npolling.interval = \"1h\"\n\
+                      polling.max_backoff = \"1h\"\n";
 
 pub fn run(settings: &Settings, report: &mut Report) {
     runtime().block_on(measure(settings, report));

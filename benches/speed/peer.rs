@@ -25,7 +25,7 @@ async fn measure(settings: &Settings, report: &mut Report) {
     let Some(flytekit) = Service::flytekit().await else {
         return report.absent("calls a second over flytekit's", "no pyflyte on PATH");
     };
-    let pair = [flytekit, Service::flightdeck("polling.interval = \"1h\"\n")];
+    let pair = [flytekit, Service::flightdeck("")];
     let theirs = Gets::of(&sensors(&pair[0], ASKED).await);
     let ours = Gets::of(&sensors(&pair[1], ASKED).await);
     let hook = Service::role("hook");

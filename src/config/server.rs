@@ -44,6 +44,15 @@ pub struct Server {
     /// Requests about tasks under way at once on all connections; one more is
     /// refused. Health, reflection and ListAgents do not count.
     pub max_in_flight: usize,
+    /// What a caller may send of one request before we have read it.
+    pub stream_window: ByteSize,
+    /// What a caller may send of all requests of one connection before we have
+    /// read it.
+    pub connection_window: ByteSize,
+    /// The largest frame of HTTP/2 that is taken.
+    pub max_frame_size: ByteSize,
+    /// What is kept of one reply until its caller takes it.
+    pub send_buffer: ByteSize,
     /// The largest message that is read.
     pub max_message_size: ByteSize,
     /// The largest head of a request that is read.
@@ -77,6 +86,10 @@ impl Default for Server {
             keepalive_timeout: Duration::from_secs(20),
             max_concurrent_streams: 256,
             max_in_flight: 16_384,
+            stream_window: ByteSize::mib(1),
+            connection_window: ByteSize::mib(1),
+            max_frame_size: ByteSize::kib(16),
+            send_buffer: ByteSize::kib(400),
             max_message_size: ByteSize::mib(4),
             max_header_size: ByteSize::kib(16),
             max_pending_resets: 20,

@@ -13,6 +13,9 @@ use super::{Config, ConfigError, Server, Traces};
 const LARGEST_MESSAGE: u64 = 1 << 30;
 /// What HTTP/2 can keep of one head without being a burden.
 const LARGEST_HEADER: u64 = 1 << 20;
+/// The largest window, and the largest frame, that HTTP/2 has.
+const LARGEST_WINDOW: u64 = (1 << 31) - 1;
+const LARGEST_FRAME: u64 = (1 << 24) - 1;
 /// A year.
 const LONGEST: Duration = Duration::from_secs(31_557_600);
 
@@ -135,6 +138,10 @@ impl Server {
         duration("server.keepalive_timeout", self.keepalive_timeout, second)?;
         between("server.max_concurrent_streams", self.max_concurrent_streams, 1, 100_000)?;
         between("server.max_in_flight", self.max_in_flight, 1, usize::MAX)?;
+        between("server.stream_window", self.stream_window.as_u64(), 1024, LARGEST_WINDOW)?;
+        between("server.connection_window", self.connection_window.as_u64(), 1024, LARGEST_WINDOW)?;
+        between("server.max_frame_size", self.max_frame_size.as_u64(), 1 << 14, LARGEST_FRAME)?;
+        between("server.send_buffer", self.send_buffer.as_u64(), 1024, LARGEST_WINDOW)?;
         let message = self.max_message_size.as_u64();
         between("server.max_message_size", message, 1024, LARGEST_MESSAGE)?;
         between("server.max_header_size", self.max_header_size.as_u64(), 1024, LARGEST_HEADER)?;

@@ -2,6 +2,7 @@
 
 use std::{io, pin::pin, sync::Arc};
 
+use bytesize::ByteSize;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -68,12 +69,16 @@ impl Protocol {
         admission: Arc<Admission>,
         observer: Observer,
     ) -> Self {
-        let header = u32::try_from(settings.max_header_size.as_u64()).unwrap_or(u32::MAX);
+        let size = |size: ByteSize| u32::try_from(size.as_u64()).unwrap_or(u32::MAX);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(settings.max_concurrent_streams)
-            .max_header_list_size(header)
+            .max_header_list_size(size(settings.max_header_size))
+            .initial_stream_window_size(size(settings.stream_window))
+            .initial_connection_window_size(size(settings.connection_window))
+            .max_frame_size(size(settings.max_frame_size))
+            .max_send_buf_size(usize::try_from(settings.send_buffer.as_u64()).unwrap_or(usize::MAX))
             .max_pending_accept_reset_streams(settings.max_pending_resets)
             .max_local_error_reset_streams(settings.max_error_resets)
             .keep_alive_interval(settings.keepalive_interval)

@@ -52,8 +52,8 @@ fn the_example_file_names_every_setting_with_its_default() {
             "server",
             "host port workers max_connections first_byte_timeout body_timeout max_connection_age \
              keepalive_interval keepalive_timeout max_concurrent_streams max_in_flight \
-             max_message_size max_header_size max_pending_resets max_error_resets drain_grace \
-             drain_timeout",
+             stream_window connection_window max_frame_size send_buffer max_message_size \
+             max_header_size max_pending_resets max_error_resets drain_grace drain_timeout",
         ),
         ("metrics", "host port"),
         ("traces", "endpoint protocol sample_ratio failures timeout stop_timeout"),
@@ -144,6 +144,8 @@ fn an_error_names_the_key_the_value_and_what_is_allowed() {
         ("[server]\nmax_connections = 0\n", &["server.max_connections", "0", "from 1"]),
         ("[server]\nmax_connection_age = \"1ms\"\n", &["max_connection_age", "from \"1s\""]),
         ("[server]\nmax_header_size = \"1GiB\"\n", &["server.max_header_size", "1048576"]),
+        ("[server]\nstream_window = \"4GiB\"\n", &["server.stream_window", "2147483647"]),
+        ("[server]\nmax_frame_size = \"1KiB\"\n", &["server.max_frame_size", "from 16384"]),
         ("[server]\nmax_in_flight = 0\n", &["server.max_in_flight", "0", "from 1"]),
         ("[server]\nport = 9090\n", &["metrics.port", "9090", "server.port"]),
         ("[admin]\nport = 9090\n", &["admin.port", "9090", "metrics.port"]),

@@ -99,8 +99,12 @@ impl Service {
         let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let line = lines.by_ref().map_while(Result::ok).find(|line| line.contains("grpc="));
-        let line = line.expect("it tells its address");
+        let mut log = Vec::new();
+        let line = lines.by_ref().map_while(Result::ok).find(|line| {
+            log.push(line.clone());
+            line.contains("grpc=")
+        });
+        let line = line.unwrap_or_else(|| panic!("it told no address: {}", log.join("\n")));
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let after = |name| {
             let (_, rest) = line.split_once(name)?;
