@@ -98,7 +98,12 @@ pub async fn sensors(service: &Service, count: usize) -> Vec<Bytes> {
     creates.take()
 }
 
-/// Creates of sensors that wait for ever.
+/// Creates of sensors that wait for ever, in a folder that is there.
 pub fn waiting() -> Creates {
-    Creates::new(|number| messages::file_sensor(&format!("/nowhere/at/all/{number}")))
+    Creates::new(|number| messages::file_sensor(&nowhere(number)))
+}
+
+/// A file that is not there.
+pub fn nowhere(number: usize) -> String {
+    format!("{}/{number}", env!("CARGO_TARGET_TMPDIR"))
 }

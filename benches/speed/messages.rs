@@ -1,50 +1,40 @@
-//! What is asked of a service.
+//! What is asked of a service: requests that flytekit compiled.
 
 use bytes::Bytes;
 use flightdeck::wire::{
     flyteidl::{
         admin::{CreateTaskRequest, DeleteTaskRequest, GetTaskRequest, TaskCategory},
-        core::{LiteralMap, TaskTemplate, TypedInterface, Variable, VariableMap},
+        core::LiteralMap,
     },
     literal,
 };
+use prost::Message;
 use prost_types::{Struct, Value, value::Kind};
 
 /// The task type of sensors.
 pub const SENSOR: &str = "sensor";
 
-/// The Create of a FileSensor, as flytekit compiles it.
+const FILE_SENSOR: &[u8] =
+    include_bytes!("../../tests/fixtures/flytekit-1.16/file_sensor_local.create.binpb");
+const WEBHOOK: &[u8] =
+    include_bytes!("../../tests/fixtures/flytekit-1.16/webhook_post.create.binpb");
+
+/// The Create of a FileSensor, one of its own for each path.
 pub fn file_sensor(path: &str) -> CreateTaskRequest {
-    let custom = [("sensor_module", "flytekit.sensor.file_sensor"), ("sensor_name", "FileSensor")];
-    let inputs = VariableMap { variables: [("path".to_owned(), Variable::default())].into() };
-    CreateTaskRequest {
-        template: Some(TaskTemplate {
-            r#type: SENSOR.to_owned(),
-            custom: Some(text_fields(custom)),
-            interface: Some(TypedInterface { inputs: Some(inputs), outputs: None }),
-            ..TaskTemplate::default()
-        }),
-        inputs: Some(LiteralMap { literals: [("path".to_owned(), literal::string(path))].into() }),
-        output_prefix: "s3://flyte/metadata/flytesnacks-development-f1/n0/data/0".to_owned(),
-        ..CreateTaskRequest::default()
-    }
+    let mut request = CreateTaskRequest::decode(FILE_SENSOR).expect("a request");
+    request.inputs =
+        Some(LiteralMap { literals: [("path".to_owned(), literal::string(path))].into() });
+    request.output_prefix = format!("s3://flyte-data/metadata/f1a2b3c4d5e6f7/n0/data/{path}");
+    request
 }
 
 /// The template and inputs of a webhook that posts to a URL.
 pub fn webhook(url: &str) -> CreateTaskRequest {
-    let custom = [("url", url), ("method", "POST")];
-    let mut custom = text_fields(custom);
-    custom.fields.insert("show_data".to_owned(), Value { kind: Some(Kind::BoolValue(false)) });
-    custom.fields.insert("show_url".to_owned(), Value { kind: Some(Kind::BoolValue(false)) });
-    CreateTaskRequest {
-        template: Some(TaskTemplate {
-            r#type: "webhook".to_owned(),
-            custom: Some(custom),
-            ..TaskTemplate::default()
-        }),
-        inputs: Some(LiteralMap::default()),
-        ..CreateTaskRequest::default()
-    }
+    let mut request = CreateTaskRequest::decode(WEBHOOK).expect("a request");
+    let custom = request.template.as_mut().and_then(|template| template.custom.as_mut());
+    let fields = &mut custom.expect("a webhook's fields").fields;
+    fields.extend(text_fields([("url", url)]).fields);
+    request
 }
 
 pub fn text_fields<const N: usize>(fields: [(&str, &str); N]) -> Struct {

@@ -1,6 +1,9 @@
 //! The calls that load is made of: each checks its reply.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use bytes::Bytes;
 use flightdeck::wire::flyteidl::{
@@ -63,17 +66,18 @@ impl Call for (Gets, AsyncAgentServiceClient<Channel>) {
     }
 }
 
-/// Creates tasks, and keeps their handles.
+/// Creates tasks, each of its own, and keeps their handles.
 #[derive(Clone)]
 pub struct Creates {
     request: Arc<dyn Fn(usize) -> CreateTaskRequest + Send + Sync>,
+    created: Arc<AtomicUsize>,
     handles: Arc<Mutex<Vec<Bytes>>>,
 }
 
 impl Creates {
     /// With the request for the task of a number.
     pub fn new(request: impl Fn(usize) -> CreateTaskRequest + Send + Sync + 'static) -> Self {
-        Self { request: Arc::new(request), handles: Arc::default() }
+        Self { request: Arc::new(request), created: Arc::default(), handles: Arc::default() }
     }
 
     /// The handles of what was created since this was asked last.
@@ -91,8 +95,8 @@ impl Calls for Creates {
 }
 
 impl Call for (Creates, AsyncAgentServiceClient<Channel>) {
-    async fn call(&mut self, number: usize) -> Result<(), Status> {
-        let request = (self.0.request)(number);
+    async fn call(&mut self, _number: usize) -> Result<(), Status> {
+        let request = (self.0.request)(self.0.created.fetch_add(1, Relaxed));
         let handle = self.1.create_task(request).await?.into_inner().resource_meta;
         assert!(!handle.is_empty(), "a handle");
         self.0.handles.lock().expect("no panic").push(handle);
@@ -124,19 +128,29 @@ impl Call for (Deletes, AsyncAgentServiceClient<Channel>) {
     }
 }
 
-/// Runs sync tasks.
+/// Runs sync tasks, each of its own.
 #[derive(Clone)]
-pub struct Executes(Arc<[ExecuteTaskSyncRequest; 2]>);
+pub struct Executes {
+    task: Arc<CreateTaskRequest>,
+    executed: Arc<AtomicUsize>,
+}
 
 impl Executes {
     pub fn of(task: CreateTaskRequest) -> Self {
+        Self { task: Arc::new(task), executed: Arc::default() }
+    }
+
+    fn parts(&self) -> [ExecuteTaskSyncRequest; 2] {
+        let task = self.task.as_ref().clone();
+        let number = self.executed.fetch_add(1, Relaxed);
         let header = CreateRequestHeader {
             template: task.template,
-            output_prefix: task.output_prefix,
+            output_prefix: format!("{}/{number}", task.output_prefix),
+            task_execution_metadata: task.task_execution_metadata,
             ..CreateRequestHeader::default()
         };
         let parts = [Part::Header(header), Part::Inputs(task.inputs.unwrap_or_default())];
-        Self(Arc::new(parts.map(|part| ExecuteTaskSyncRequest { part: Some(part) })))
+        parts.map(|part| ExecuteTaskSyncRequest { part: Some(part) })
     }
 }
 
@@ -150,7 +164,7 @@ impl Calls for Executes {
 
 impl Call for (Executes, SyncAgentServiceClient<Channel>) {
     async fn call(&mut self, _number: usize) -> Result<(), Status> {
-        let parts = Request::new(iter(self.0.0.as_ref().clone()));
+        let parts = Request::new(iter(self.0.parts()));
         let mut replies = self.1.execute_task_sync(parts).await?.into_inner();
         let first = replies.message().await?.and_then(|reply| reply.res);
         let Some(Res::Header(header)) = first else {
