@@ -43,8 +43,14 @@ impl ErrorClass {
 /// The message reaches the user's console: say what was asked of whom and what
 /// came back, and leave out secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ConnectorError {
+#[error("{}", .0.message)]
+pub struct ConnectorError(
+    // Boxed: every result of a call, and every task, has room for one.
+    Box<Failure>,
+);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Failure {
     class: ErrorClass,
     code: Code,
     message: String,
@@ -63,7 +69,9 @@ impl ConnectorError {
     /// sent under an idempotency key which the backend honours may say this of
     /// a lost reply too. UNAVAILABLE.
     pub fn unreached(message: impl Into<String>) -> Self {
-        Self { sent: false, ..Self::transient(message) }
+        let mut error = Self::transient(message);
+        error.0.sent = false;
+        error
     }
 
     /// A failure that no repeat will mend. INTERNAL, as flytekit answers every
@@ -96,36 +104,37 @@ impl ConnectorError {
     /// Sets how long the backend asked us to wait (`Retry-After`).
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
     /// What the failure means for the task.
     pub fn class(&self) -> ErrorClass {
-        self.class
+        self.0.class
     }
 
     /// The gRPC code for a caller who waits for this very call.
     pub fn code(&self) -> Code {
-        self.code
+        self.0.code
     }
 
     /// The cause, in words.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// How long the backend asked us to wait before the next call.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
     }
 
     /// False only if the backend surely saw nothing of the call.
     pub fn was_sent(&self) -> bool {
-        self.sent
+        self.0.sent
     }
 
     fn new(class: ErrorClass, code: Code, message: impl Into<String>) -> Self {
-        Self { class, code, message: message.into(), retry_after: None, sent: true }
+        let message = message.into();
+        Self(Box::new(Failure { class, code, message, retry_after: None, sent: true }))
     }
 }

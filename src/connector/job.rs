@@ -65,6 +65,15 @@ impl Connector {
         }
     }
 
+    /// True if both are one and the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Async(one), Self::Async(other)) => Arc::ptr_eq(one, other),
+            (Self::Sync(one), Self::Sync(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// True for a connector that answers with the result.
     pub fn is_sync(&self) -> bool {
         matches!(self, Self::Sync(_))

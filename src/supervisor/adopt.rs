@@ -115,7 +115,8 @@ impl Shared {
         let handle = found.handle;
         let known = self.trace_of(handle.as_ref());
         let is_new = known.is_none();
-        let category = &query.category;
+        let execution = handle.as_ref().and_then(|handle| handle.execution.as_ref());
+        let project = execution.map_or("", |id| &id.project);
         let now = || in_whole_millis(self.world.now());
         let entry = Arc::new(TaskEntry::new(NewEntry {
             id: handle.as_ref().map_or_else(|| self.world.task_id(), |handle| handle.task_id),
@@ -124,11 +125,8 @@ impl Shared {
             create_key: handle.as_ref().and_then(|handle| handle.create_key),
             generation: 0,
             node_key: None,
+            kind: self.kind(&query.category, &found.connector, project),
             execution: handle.and_then(|handle| handle.execution),
-            metrics: self.metrics.tasks(&category.name),
-            gate: self.gate(&found.connector),
-            category: category.clone(),
-            connector: found.connector,
             snapshot,
             trace: known.unwrap_or_else(|| self.new_trace()),
             output_prefix: self.told_prefix(&query.output_prefix),
@@ -137,11 +135,11 @@ impl Shared {
         if let Some(job) = found.job {
             entry.set_job(job);
         }
-        entry.set_handle(key, query.resource_meta.clone());
+        entry.set_handle(key, &query.resource_meta);
         entry.count_phase(entry.snapshot().phase);
         entry.desk().creation = Some(Ok(()));
         entry.desk().history.record(self.world.now(), Event::Adopted);
-        entry.metrics.adopted();
+        entry.kind.metrics.adopted();
         line!(info, entry, "taken over from its handle");
         if is_new {
             self.tell_root(&entry);

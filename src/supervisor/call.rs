@@ -3,7 +3,10 @@
 
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
 
-use futures::{FutureExt as _, future::Either};
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, Either},
+};
 use opentelemetry::{Context, trace::FutureExt as _};
 use tokio::task::AbortHandle;
 use tracing::{Instrument, Span};
@@ -37,18 +40,20 @@ impl<T> Outcome<T> {
 
 /// A call under way; dropping it aborts the call.
 #[derive(Debug)]
-pub(super) struct Call(AbortHandle);
+pub(super) struct Call(Option<AbortHandle>);
 
 impl Call {
     /// True once the outcome is delivered.
     pub(super) fn is_over(&self) -> bool {
-        self.0.is_finished()
+        self.0.as_ref().is_none_or(AbortHandle::is_finished)
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }
 
@@ -71,22 +76,30 @@ impl Scope {
     }
 }
 
-/// Starts a call that hands its outcome to `deliver`.
+/// Starts a call that hands its outcome to `deliver`. One that has its answer
+/// at once takes no task.
 pub(super) fn start<T: Send + 'static>(
     limit: Duration,
     scope: Scope,
-    call: impl Future<Output = Result<T, ConnectorError>> + Send + 'static,
+    call: BoxFuture<'static, Result<T, ConnectorError>>,
     deliver: impl FnOnce(Outcome<T>) + Send + 'static,
 ) -> Call {
+    let outcome = |result: std::thread::Result<_>| match result {
+        Ok(result) => Outcome::Returned(result),
+        Err(panic) => Outcome::Panicked(message(panic.as_ref())),
+    };
+    let mut caught = AssertUnwindSafe(scope.around(call)).catch_unwind();
+    if let Some(result) = (&mut caught).now_or_never() {
+        deliver(outcome(result));
+        return Call(None);
+    }
     let task = tokio::spawn(async move {
-        let caught = AssertUnwindSafe(scope.around(call)).catch_unwind();
         deliver(match tokio::time::timeout(limit, caught).await {
-            Ok(Ok(result)) => Outcome::Returned(result),
-            Ok(Err(panic)) => Outcome::Panicked(message(panic.as_ref())),
+            Ok(result) => outcome(result),
             Err(_) => Outcome::TimedOut(limit),
         });
     });
-    Call(task.abort_handle())
+    Call(Some(task.abort_handle()))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

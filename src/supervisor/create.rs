@@ -80,9 +80,9 @@ impl Tasks {
         let caller = Caller(&entry);
         let limit = Instant::now() + shared.settings.create_limit + MARGIN;
         let creation = entry.wait_for(limit, |entry| entry.desk().creation.clone());
-        creation.await.ok_or(TaskError::Stopping)??;
+        creation.await.ok_or(TaskError::Stopping)?.map_err(|error| *error)?;
         caller.replied();
-        entry.handle().cloned().ok_or(TaskError::Stopping)
+        entry.handle().map(Bytes::copy_from_slice).ok_or(TaskError::Stopping)
     }
 }
 
@@ -117,10 +117,10 @@ impl Shared {
             request.idempotency_key = idempotency_key(keys.create, generation);
         }
         let request = Arc::new(request);
-        let entry = Arc::new(self.new_entry(category, connector, keys, generation, &request));
+        let entry = Arc::new(self.new_entry(&category, &connector, keys, generation, &request));
         entry.count_phase(Phase::Initializing);
         self.tell_root(&entry);
-        if let Connector::Sync(connector) = &entry.connector {
+        if let Connector::Sync(connector) = &entry.kind.connector {
             self.bind_sync(&entry, SyncJob { connector: connector.clone(), request });
         } else {
             let mut desk = entry.desk();
@@ -150,9 +150,9 @@ impl Shared {
     /// A sync task has its handle at once; its first poll runs it.
     fn bind_sync(&self, entry: &Arc<TaskEntry>, job: SyncJob) {
         let handle = entry.envelope(Bytes::new());
-        let key = self.index.key(&entry.category, &handle);
+        let key = self.index.key(&entry.kind.category, &handle);
         entry.set_job(Arc::new(job));
-        entry.set_handle(key, handle);
+        entry.set_handle(key, &handle);
         // The handle has a new id in it, so the index cannot have it yet.
         let _ = self.index.by_handle_or(key, || Ok::<_, TaskError>(entry.clone()));
         let mut desk = entry.desk();
@@ -164,28 +164,26 @@ impl Shared {
 
     pub(super) fn new_entry(
         &self,
-        category: TaskCategory,
-        connector: Connector,
+        category: &TaskCategory,
+        connector: &Connector,
         keys: Option<Keys>,
         generation: u32,
         request: &TaskRequest,
     ) -> TaskEntry {
         let created = in_whole_millis(self.world.now());
-        let gate = self.gate(&connector);
         let metadata = request.metadata.as_ref();
         let id = metadata.and_then(|metadata| metadata.task_execution_id.as_ref());
+        let execution = id.map(ExecutionId::from);
+        let project = execution.as_ref().map_or("", |id| &id.project);
         TaskEntry::new(NewEntry {
             id: self.world.task_id(),
-            metrics: self.metrics.tasks(&category.name),
-            category,
-            connector,
-            execution: id.map(ExecutionId::from),
+            kind: self.kind(category, connector, project),
+            execution,
             created,
             deadline: self.deadline(request, created),
             create_key: keys.map(|keys| keys.create),
             generation,
             node_key: keys.map(|keys| keys.node),
-            gate,
             snapshot: Snapshot::unpolled(Phase::Initializing, Vec::new()),
             trace: self.new_trace(),
             output_prefix: self.told_prefix(&request.output_prefix),

@@ -81,7 +81,10 @@ impl Tasks {
             |error| error.message().to_owned(),
         );
         if self.0.rounds.may_fail(entry, since) {
-            return Err(TaskError::StillDeleting { task_type: entry.category.name.clone(), cause });
+            return Err(TaskError::StillDeleting {
+                task_type: entry.kind.category.name.clone(),
+                cause,
+            });
         }
         line!(
             warn,
@@ -109,5 +112,5 @@ fn answer(entry: &TaskEntry) -> Option<Answer> {
 }
 
 fn refused(entry: &TaskEntry, error: ConnectorError) -> TaskError {
-    TaskError::Connector { operation: "delete", task_type: entry.category.name.clone(), error }
+    TaskError::Connector { operation: "delete", task_type: entry.kind.category.name.clone(), error }
 }

@@ -20,12 +20,12 @@ pub(super) struct Desk {
     /// What a Create asked for, until the connector is called with it.
     pub(super) request: Option<Arc<TaskRequest>>,
     /// How the Create ended, once it has.
-    pub(super) creation: Option<Result<(), TaskError>>,
+    pub(super) creation: Option<Result<(), Box<TaskError>>>,
     pub(super) deletion: Deletion,
     pub(super) history: History,
     pub(super) restarts: RestartBudget,
     /// The schedule of an actor that a connector's panic stopped.
-    pub(super) schedule: Option<Schedule>,
+    pub(super) schedule: Option<Box<Schedule>>,
     /// A caller was given the handle.
     pub(super) replied: bool,
     /// When the task reached its terminal phase.

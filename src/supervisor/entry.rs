@@ -18,15 +18,15 @@ use uuid::Uuid;
 
 use super::{
     desk::{Deletion, Desk},
-    gate::{Flow, Gate},
     history::Event,
     index::{CreateKey, NodeKey, TaskKey},
+    kind::Kind,
     snapshot::Snapshot,
     task::TaskMsg,
 };
 use crate::{
-    connector::{Connector, ConnectorError, Job, Phase, TaskCategory},
-    telemetry::{TaskMetrics, TaskTrace},
+    connector::{ConnectorError, Job, Phase},
+    telemetry::TaskTrace,
     wire::handle::{ExecutionId, Handle},
 };
 
@@ -34,8 +34,7 @@ use crate::{
 /// which read it and wait for changes.
 pub(super) struct TaskEntry {
     pub(super) id: Uuid,
-    pub(super) category: TaskCategory,
-    pub(super) connector: Connector,
+    pub(super) kind: Arc<Kind>,
     pub(super) execution: Option<ExecutionId>,
     pub(super) created: SystemTime,
     pub(super) deadline: Option<SystemTime>,
@@ -43,20 +42,19 @@ pub(super) struct TaskEntry {
     /// How many jobs the key has had before this one.
     pub(super) generation: u32,
     pub(super) node_key: Option<NodeKey>,
-    pub(super) metrics: Arc<TaskMetrics>,
     pub(super) trace: TaskTrace,
     /// The folder for outputs, for spans; none if there are no traces.
     pub(super) output_prefix: Option<Box<str>>,
-    /// Which of the connector's polls it takes its turns with.
-    pub(super) flow: Arc<Flow>,
-    pub(super) gate: Arc<Gate>,
     /// The start of the times kept as atomics.
     born: Instant,
     /// Set once the job is known: at once for an adopted task.
     job: OnceLock<Arc<dyn Job>>,
     /// Set once the task has a handle: never for ExecuteTaskSync.
-    handle: OnceLock<(TaskKey, Bytes)>,
+    handle: OnceLock<(TaskKey, Box<[u8]>)>,
     snapshot: ArcSwap<Snapshot>,
+    /// How many snapshots were published, so that a reader can wait for the
+    /// next.
+    published: AtomicU64,
     changed: Notify,
     /// Milliseconds after `born`.
     asked: AtomicU64,
@@ -72,16 +70,13 @@ pub(super) struct TaskEntry {
 /// What identifies a new entry.
 pub(super) struct NewEntry {
     pub(super) id: Uuid,
-    pub(super) category: TaskCategory,
-    pub(super) connector: Connector,
+    pub(super) kind: Arc<Kind>,
     pub(super) execution: Option<ExecutionId>,
     pub(super) created: SystemTime,
     pub(super) deadline: Option<SystemTime>,
     pub(super) create_key: Option<CreateKey>,
     pub(super) generation: u32,
     pub(super) node_key: Option<NodeKey>,
-    pub(super) metrics: Arc<TaskMetrics>,
-    pub(super) gate: Arc<Gate>,
     pub(super) snapshot: Snapshot,
     pub(super) trace: TaskTrace,
     pub(super) output_prefix: Option<Box<str>>,
@@ -89,30 +84,22 @@ pub(super) struct NewEntry {
 
 impl TaskEntry {
     pub(super) fn new(new: NewEntry) -> Self {
-        let execution = new.execution.as_ref();
-        let flow = Flow {
-            task_type: new.category.name.clone(),
-            project: execution.map_or_else(String::new, |id| id.project.clone()),
-        };
         Self {
             id: new.id,
-            category: new.category,
-            connector: new.connector,
+            kind: new.kind,
             execution: new.execution,
             created: new.created,
             deadline: new.deadline,
             create_key: new.create_key,
             generation: new.generation,
             node_key: new.node_key,
-            metrics: new.metrics,
             trace: new.trace,
             output_prefix: new.output_prefix,
-            flow: Arc::new(flow),
-            gate: new.gate,
             born: Instant::now(),
             job: OnceLock::new(),
             handle: OnceLock::new(),
-            snapshot: ArcSwap::from_pointee(new.snapshot),
+            snapshot: ArcSwap::new(new.snapshot.kept()),
+            published: AtomicU64::new(0),
             changed: Notify::new(),
             asked: AtomicU64::new(0),
             told: AtomicU64::new(0),
@@ -132,8 +119,8 @@ impl TaskEntry {
     }
 
     /// The handle that callers have, once there is one.
-    pub(super) fn handle(&self) -> Option<&Bytes> {
-        self.handle.get().map(|(_, handle)| handle)
+    pub(super) fn handle(&self) -> Option<&[u8]> {
+        self.handle.get().map(|(_, handle)| &**handle)
     }
 
     /// Where the index has the entry.
@@ -142,13 +129,14 @@ impl TaskEntry {
     }
 
     /// Gives the entry its handle. A second handle is ignored.
-    pub(super) fn set_handle(&self, key: TaskKey, handle: Bytes) {
-        let _ = self.handle.set((key, handle));
+    pub(super) fn set_handle(&self, key: TaskKey, handle: &[u8]) {
+        // Copied, because the bytes of a request hold all of its buffer.
+        let _ = self.handle.set((key, handle.into()));
     }
 
     /// True for the tasks of sync connectors.
     pub(super) fn is_sync(&self) -> bool {
-        self.connector.is_sync()
+        self.kind.connector.is_sync()
     }
 
     /// The state published last.
@@ -156,17 +144,23 @@ impl TaskEntry {
         self.snapshot.load_full()
     }
 
+    /// How many states were published.
+    pub(super) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
     /// Publishes a state and wakes who waits for it.
-    pub(super) fn publish(&self, mut next: Snapshot) {
-        let before = self.snapshot();
-        next.number = before.number + 1;
+    pub(super) fn publish(&self, next: Snapshot) {
         let phase = next.phase;
-        self.snapshot.store(Arc::new(next));
-        self.count_phase(phase);
-        let settled = self.snapshot().is_settled();
+        let settled = next.is_settled();
+        let before = self.snapshot.swap(next.kept());
+        self.published.fetch_add(1, Ordering::Release);
+        if before.phase != phase {
+            self.count_phase(phase);
+        }
         let ended = phase.is_terminal() && !before.phase.is_terminal();
         if ended {
-            self.metrics.ended(phase.as_str_name());
+            self.kind.metrics.ended(phase.as_str_name());
         }
         self.change(|desk| {
             if settled {
@@ -195,7 +189,7 @@ impl TaskEntry {
 
     /// Counts the task among those of this phase.
     pub(super) fn count_phase(&self, phase: Phase) {
-        let gauge = self.metrics.gauge(phase.as_str_name());
+        let gauge = self.kind.metrics.gauge(phase.as_str_name());
         self.desk().gauge = Some(gauge);
     }
 
@@ -321,7 +315,7 @@ impl TaskEntry {
             deadline: self.deadline,
             execution: self.execution.clone(),
             create_key: self.create_key,
-            connector: self.connector.name().to_owned(),
+            connector: self.kind.connector.name().to_owned(),
             trace_context: self.trace.encode(),
             meta,
             sync: self.is_sync(),

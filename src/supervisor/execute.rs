@@ -72,7 +72,7 @@ impl Tasks {
             None => Ok(snapshot.resource.clone()),
             Some(error) => Err(TaskError::Fault {
                 operation: "do",
-                task_type: entry.category.name.clone(),
+                task_type: entry.kind.category.name.clone(),
                 cause: error.message().to_owned(),
             }),
         }
@@ -99,7 +99,7 @@ impl Shared {
             idempotency_key: keys.map_or_else(random, |keys| idempotency_key(keys.create, 0)),
         });
         let wrapped = Connector::Sync(connector.clone());
-        let entry = Arc::new(self.new_entry(category, wrapped, keys, 0, &request));
+        let entry = Arc::new(self.new_entry(&category, &wrapped, keys, 0, &request));
         entry.count_phase(Phase::Initializing);
         self.tell_root(&entry);
         entry.set_job(Arc::new(SyncJob { connector, request }));

@@ -38,7 +38,7 @@ impl Tasks {
         entry.touch();
         let mut snapshot = entry.snapshot();
         if entry.is_released() {
-            snapshot = self.look_again(&entry, snapshot.number, &query).await;
+            snapshot = self.look_again(&entry, &query).await;
         } else if !snapshot.is_settled() {
             let settled = |entry: &TaskEntry| Some(entry.snapshot()).filter(|s| s.is_settled());
             let limit = self.get_limit(&query);
@@ -52,14 +52,10 @@ impl Tasks {
     }
 
     /// The state of a deleted task, as the backend has it now.
-    async fn look_again(
-        &self,
-        entry: &Arc<TaskEntry>,
-        number: u64,
-        query: &TaskQuery,
-    ) -> Arc<Snapshot> {
+    async fn look_again(&self, entry: &Arc<TaskEntry>, query: &TaskQuery) -> Arc<Snapshot> {
+        let published = entry.published();
         entry.send(TaskMsg::Look);
-        let newer = |entry: &TaskEntry| Some(entry.snapshot()).filter(|s| s.number > number);
+        let newer = |entry: &TaskEntry| (entry.published() > published).then(|| entry.snapshot());
         let found = entry.wait_for(self.get_limit(query), newer).await;
         found.unwrap_or_else(|| entry.snapshot())
     }

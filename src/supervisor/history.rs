@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
@@ -49,14 +49,42 @@ pub(super) struct PollSample {
     pub(super) succeeded: bool,
 }
 
-/// The recent past of one task.
+/// The recent past of one task. A million tasks have one each, so it is small.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    events: VecDeque<(SystemTime, Event)>,
+    events: VecDeque<(Micros, Event)>,
     /// Events that were forgotten, so that a page's token stays true.
     forgotten: u64,
-    polls: VecDeque<PollSample>,
+    polls: VecDeque<Sample>,
+    /// The start of the milliseconds of the polls.
+    began: Micros,
 }
+
+/// Microseconds since 1970.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Micros(u64);
+
+impl Micros {
+    fn of(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn time(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_micros(self.0)
+    }
+}
+
+/// A poll as it is kept.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    /// Milliseconds since the history's start of them.
+    at: u32,
+    /// Microseconds, the highest bit apart, which says that it succeeded.
+    took: u32,
+}
+
+const SUCCEEDED: u32 = 1 << 31;
 
 /// A token that no page was given out with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +94,7 @@ pub struct BadToken(String);
 impl History {
     /// Adds an event; one that repeats the last is counted there instead.
     pub(super) fn record(&mut self, at: SystemTime, event: Event) {
+        let at = Micros::of(at);
         if let Some((last_at, last)) = self.events.back_mut()
             && last.repeat(&event)
         {
@@ -76,25 +105,43 @@ impl History {
             self.events.pop_front();
             self.forgotten += 1;
         }
+        // Most tasks have two: they were created, and polled in one phase.
+        if self.events.is_empty() {
+            self.events.reserve_exact(2);
+        }
         self.events.push_back((at, event));
     }
 
     /// Adds a poll to the measurements.
     pub(super) fn sample(&mut self, sample: PollSample) {
+        let at = Micros::of(sample.at);
+        let since = |began: Micros| u32::try_from(at.0.saturating_sub(began.0) / 1000);
+        let millis = since(self.began).unwrap_or_else(|_| {
+            // Every 49 days, and with the first poll.
+            self.polls.clear();
+            self.began = at;
+            0
+        });
         if self.polls.len() == MAX_POLLS {
             self.polls.pop_front();
         }
-        self.polls.push_back(sample);
+        let took = u32::try_from(sample.took.as_micros()).unwrap_or(u32::MAX);
+        let took = took.min(SUCCEEDED - 1) | if sample.succeeded { SUCCEEDED } else { 0 };
+        self.polls.push_back(Sample { at: millis, took });
     }
 
     /// The remembered events, oldest first, each with when it last happened.
-    pub(super) fn events(&self) -> impl Iterator<Item = &(SystemTime, Event)> {
-        self.events.iter()
+    pub(super) fn events(&self) -> impl Iterator<Item = (SystemTime, &Event)> {
+        self.events.iter().map(|(at, event)| (at.time(), event))
     }
 
     /// The remembered polls, oldest first.
-    pub(super) fn polls(&self) -> impl Iterator<Item = &PollSample> {
-        self.polls.iter()
+    pub(super) fn polls(&self) -> impl Iterator<Item = PollSample> {
+        self.polls.iter().map(|sample| PollSample {
+            at: Micros(self.began.0.saturating_add(u64::from(sample.at) * 1000)).time(),
+            took: Duration::from_micros(u64::from(sample.took & !SUCCEEDED)),
+            succeeded: sample.took & SUCCEEDED != 0,
+        })
     }
 
     /// A page of log lines. The token of a page is the number of the line after
@@ -111,7 +158,7 @@ impl History {
         let skip = usize::try_from(from.saturating_sub(self.forgotten)).unwrap_or(usize::MAX);
         let take = usize::try_from(lines).unwrap_or(usize::MAX);
         let structured_lines: Vec<LogLine> =
-            self.events.iter().skip(skip).take(take).map(|(at, event)| event.line(*at)).collect();
+            self.events().skip(skip).take(take).map(|(at, event)| event.line(at)).collect();
         let next = from.max(self.forgotten) + structured_lines.len() as u64;
         let more = next < self.forgotten + self.events.len() as u64;
         Ok(LogPage {
@@ -224,6 +271,19 @@ mod tests {
         let second = history.page(1, &first.token).expect("a page");
         assert_eq!(messages(&second), ["restarted: 5"], "0 to 4 are forgotten");
         assert_eq!(second.token, "6");
+    }
+
+    #[test]
+    fn polls_are_remembered_to_the_millisecond_for_ever() {
+        let mut history = History::default();
+        let sample =
+            |at| PollSample { at, took: Duration::from_micros(1234), succeeded: at == self::at(2) };
+        let times = [at(2), at(2) + Duration::from_millis(7), at(1 << 31)];
+        history.sample(sample(times[0]));
+        history.sample(sample(times[1]));
+        assert!(history.polls().eq(times[..2].iter().map(|at| sample(*at))));
+        history.sample(sample(times[2]));
+        assert!(history.polls().eq([sample(times[2])]), "half a life later");
     }
 
     #[test]

@@ -175,7 +175,7 @@ fn next(
 impl TaskFilter {
     fn admits(&self, entry: &TaskEntry, snapshot: &Snapshot, shared: &Shared) -> bool {
         let execution = entry.execution.as_ref();
-        is(&self.task_type, Some(&entry.category.name))
+        is(&self.task_type, Some(&entry.kind.category.name))
             && is(&self.phase, Some(&snapshot.phase))
             && is(&self.project, execution.map(|execution| &execution.project))
             && is(&self.domain, execution.map(|execution| &execution.domain))
@@ -198,9 +198,9 @@ impl Overview {
         let mut oldest: Option<(Duration, Arc<TaskEntry>)> = None;
         for entry in shared.index.entries() {
             let snapshot = entry.snapshot();
-            let phases = match counts.get_mut(&entry.category.name) {
+            let phases = match counts.get_mut(&entry.kind.category.name) {
                 Some(phases) => phases,
-                None => counts.entry(entry.category.name.clone()).or_default(),
+                None => counts.entry(entry.kind.category.name.clone()).or_default(),
             };
             *phases.entry(snapshot.phase).or_default() += 1;
             if let Some(unpolled) = unpolled_for(&entry, &snapshot)

@@ -9,8 +9,8 @@ macro_rules! line {
         let id = entry.execution.as_ref();
         tracing::$level!(
             flightdeck.task_id = %entry.id,
-            flightdeck.connector = entry.connector.name(),
-            flyte.task_type = entry.category.name,
+            flightdeck.connector = entry.kind.connector.name(),
+            flyte.task_type = entry.kind.category.name,
             flyte.project = id.map(|id| id.project.as_str()),
             flyte.domain = id.map(|id| id.domain.as_str()),
             flyte.execution = id.map(|id| id.name.as_str()),

@@ -9,10 +9,11 @@
 //! - `task`: the actor `TaskActor` creates, polls and deletes one job.
 //! - `entry`, `desk`, `index`, `keys`: what is known of a task outside of its
 //!   actor, and how it is found.
-//! - `gate`: the polls of a connector take turns; `room`: new tasks wait for
+//! - `kind`: what many tasks share. `gate`: the polls of a connector take turns; `room`: new tasks wait for
 //!   some; `results`: those of sync tasks are kept for a repeat.
 //! - `schedule`, `budget`, `history`: pure parts of a task's state.
 //! - `trace`, `line`: what is told of a task in its trace and in the log.
+//! - `timers`: when actors are to be told something.
 //! - `call`: calls of a connector as child tasks, bounded in time.
 //! - `inspect`, `report`, `faults`: what is told to who looks inside.
 //! - `world`: wall clock and randomness, handed in.
@@ -34,6 +35,7 @@ mod history;
 mod index;
 mod inspect;
 mod keys;
+mod kind;
 mod line;
 mod observe;
 mod oldest;
@@ -48,6 +50,7 @@ mod snapshot;
 mod sync_job;
 mod task;
 mod tasks;
+mod timers;
 mod trace;
 mod world;
 

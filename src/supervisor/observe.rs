@@ -66,7 +66,8 @@ impl Tasks {
         entry.touch();
         self.0.tell_request(&entry);
         let asked = what.clone();
-        let read = self.read(&entry, "get_metrics", |reply| TaskMsg::Metrics(asked, reply));
+        let read =
+            self.read(&entry, "get_metrics", |reply| TaskMsg::Metrics(Box::new(asked), reply));
         if let Some(results) = read.await? {
             return Ok(results);
         }
@@ -87,7 +88,7 @@ impl Tasks {
             // The actor left or is being restarted: its history is at hand.
             Ok(Err(_)) | Err(_) => return Ok(None),
         };
-        let task_type = || entry.category.name.clone();
+        let task_type = || entry.kind.category.name.clone();
         match outcome.into_result(operation) {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => {
@@ -109,9 +110,9 @@ fn own_measurements(
     }
     let start = query.start.unwrap_or(UNIX_EPOCH);
     let in_range =
-        |poll: &&PollSample| poll.at >= start && query.end.is_none_or(|end| poll.at <= end);
+        |poll: &PollSample| poll.at >= start && query.end.is_none_or(|end| poll.at <= end);
     let desk = entry.desk();
-    let polls: Vec<PollSample> = desk.history.polls().filter(in_range).copied().collect();
+    let polls: Vec<PollSample> = desk.history.polls().filter(in_range).collect();
     drop(desk);
     if polls.is_empty() {
         return Err(TaskError::NoData);

@@ -89,13 +89,13 @@ impl From<ActorProcessingErr> for Exit {
 
 fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry>, exit: &Exit) {
     let at = shared.world.now();
-    entry.metrics.restarted(exit.label);
+    entry.kind.metrics.restarted(exit.label);
     line!(warn, entry, label = exit.label, cause = exit.cause, "the task's actor stopped");
     if entry.job().is_none() && !entry.snapshot().phase.is_terminal() {
         // Released first: whoever hears of the failure may try again.
         shared.index.remove(&entry);
         entry.change(|desk| {
-            desk.creation = Some(Err(creation_failed(&entry, exit)));
+            desk.creation = Some(Err(Box::new(creation_failed(&entry, exit))));
             desk.leave();
         });
         return;
@@ -118,7 +118,7 @@ fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry
 fn creation_failed(entry: &TaskEntry, exit: &Exit) -> TaskError {
     TaskError::Fault {
         operation: "create",
-        task_type: entry.category.name.clone(),
+        task_type: entry.kind.category.name.clone(),
         cause: exit.cause.clone(),
     }
 }

@@ -61,8 +61,8 @@ impl TaskReport {
         };
         Self {
             id: entry.id,
-            category: entry.category.clone(),
-            connector: entry.connector.name().to_owned(),
+            category: entry.kind.category.clone(),
+            connector: entry.kind.connector.name().to_owned(),
             execution: entry.execution.clone(),
             phase: snapshot.phase,
             created: entry.created,

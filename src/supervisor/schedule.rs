@@ -33,7 +33,6 @@ const MOST_DOUBLINGS: u32 = 7;
 /// The polls of one task.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
-    policy: PollPolicy,
     /// Polls that are over, successful or not.
     polls: usize,
     failures_in_a_row: u32,
@@ -46,8 +45,8 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// A schedule whose patience begins now.
-    pub(super) fn new(policy: PollPolicy, now: Instant) -> Self {
-        Self { policy, polls: 0, failures_in_a_row: 0, early: 0, last_success: now, refused: None }
+    pub(super) fn new(now: Instant) -> Self {
+        Self { polls: 0, failures_in_a_row: 0, early: 0, last_success: now, refused: None }
     }
 
     /// The shortest pause before an early poll: it doubles with each, so that a
@@ -73,32 +72,33 @@ impl Schedule {
 
     /// The job's state was found out: the pause until the next poll. `roll` is
     /// a random number from 0 to 1.
-    pub(super) fn succeeded(&mut self, now: Instant, roll: f64) -> Duration {
+    pub(super) fn succeeded(&mut self, policy: &PollPolicy, now: Instant, roll: f64) -> Duration {
         self.failures_in_a_row = 0;
         self.last_success = now;
         self.refused = None;
-        let pause = self.regular();
+        let pause = self.regular(policy);
         self.polls += 1;
-        self.jittered(pause, roll)
+        jittered(policy, pause, roll)
     }
 
     /// The poll failed: what follows.
     pub(super) fn failed(
         &mut self,
+        policy: &PollPolicy,
         error: &ConnectorError,
         patience: Patience,
         now: Instant,
         roll: f64,
     ) -> Verdict {
-        let pause = self.regular();
+        let pause = self.regular(policy);
         self.polls += 1;
         self.failures_in_a_row += 1;
         if let Some(phase) = self.end(error.class(), patience, now) {
             return Verdict::End(phase);
         }
         let doublings = (self.failures_in_a_row - 1).min(16);
-        let backoff = pause.saturating_mul(1 << doublings).min(self.policy.max_backoff);
-        let pause = self.jittered(backoff, roll);
+        let backoff = pause.saturating_mul(1 << doublings).min(policy.max_backoff);
+        let pause = jittered(policy, backoff, roll);
         let asked = error.retry_after().unwrap_or_default();
         // A backend that asks for a longer pause than we would ever go on for
         // must not keep a task for ever.
@@ -127,14 +127,13 @@ impl Schedule {
         (now - self.last_success >= patience.give_up_after).then_some(Phase::RetryableFailed)
     }
 
-    fn regular(&self) -> Duration {
-        let first = self.policy.first.get(self.polls);
-        first.copied().unwrap_or(self.policy.interval)
+    fn regular(&self, policy: &PollPolicy) -> Duration {
+        policy.first.get(self.polls).copied().unwrap_or(policy.interval)
     }
+}
 
-    fn jittered(&self, pause: Duration, roll: f64) -> Duration {
-        pause.mul_f64(1.0 + self.policy.jitter * (2.0 * roll - 1.0))
-    }
+fn jittered(policy: &PollPolicy, pause: Duration, roll: f64) -> Duration {
+    pause.mul_f64(1.0 + policy.jitter * (2.0 * roll - 1.0))
 }
 
 #[cfg(test)]
@@ -147,14 +146,13 @@ mod tests {
         give_up_after: Duration::from_secs(3600),
     };
 
-    fn schedule(now: Instant) -> Schedule {
-        let policy = PollPolicy {
+    fn policy() -> PollPolicy {
+        PollPolicy {
             first: [1, 2, 4].map(Duration::from_secs).to_vec(),
             interval: Duration::from_secs(10),
             jitter: 0.1,
             max_backoff: Duration::from_secs(120),
-        };
-        Schedule::new(policy, now)
+        }
     }
 
     fn secs(verdict: Verdict) -> u64 {
@@ -167,34 +165,36 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_polls_follow_quickly_then_every_ten_seconds() {
         let now = Instant::now();
-        let mut schedule = schedule(now);
-        let pauses: Vec<u64> = (0..5).map(|_| schedule.succeeded(now, MIDDLE).as_secs()).collect();
+        let mut schedule = Schedule::new(now);
+        let pauses: Vec<u64> =
+            (0..5).map(|_| schedule.succeeded(&policy(), now, MIDDLE).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 10, 10]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_varied_by_the_jitter_and_no_more() {
         let now = Instant::now();
-        let mut schedule = schedule(now);
-        assert_eq!(schedule.succeeded(now, 0.0), Duration::from_millis(900));
-        assert_eq!(schedule.succeeded(now, 1.0), Duration::from_millis(2200));
+        let mut schedule = Schedule::new(now);
+        assert_eq!(schedule.succeeded(&policy(), now, 0.0), Duration::from_millis(900));
+        assert_eq!(schedule.succeeded(&policy(), now, 1.0), Duration::from_millis(2200));
     }
 
     #[tokio::test(start_paused = true)]
     async fn failures_back_off_up_to_the_limit_and_a_success_ends_that() {
         let now = Instant::now();
-        let mut schedule = schedule(now);
+        let mut schedule = Schedule::new(now);
         let error = ConnectorError::transient("503");
-        let pauses: Vec<u64> =
-            (0..6).map(|_| secs(schedule.failed(&error, PATIENCE, now, MIDDLE))).collect();
+        let pauses: Vec<u64> = (0..6)
+            .map(|_| secs(schedule.failed(&policy(), &error, PATIENCE, now, MIDDLE)))
+            .collect();
         assert_eq!(pauses, [1, 4, 16, 80, 120, 120]);
-        assert_eq!(schedule.succeeded(now, MIDDLE).as_secs(), 10);
-        assert_eq!(secs(schedule.failed(&error, PATIENCE, now, MIDDLE)), 10);
+        assert_eq!(schedule.succeeded(&policy(), now, MIDDLE).as_secs(), 10);
+        assert_eq!(secs(schedule.failed(&policy(), &error, PATIENCE, now, MIDDLE)), 10);
     }
 
     #[tokio::test(start_paused = true)]
     async fn early_polls_come_ever_later_until_one_comes_in_its_time() {
-        let mut schedule = schedule(Instant::now());
+        let mut schedule = Schedule::new(Instant::now());
         let mut rests = Vec::new();
         for _ in 0..9 {
             rests.push(schedule.rest().as_millis());
@@ -209,7 +209,7 @@ mod tests {
     async fn retry_after_is_obeyed() {
         let now = Instant::now();
         let error = ConnectorError::transient("429").with_retry_after(Duration::from_secs(77));
-        let verdict = schedule(now).failed(&error, PATIENCE, now, MIDDLE);
+        let verdict = Schedule::new(now).failed(&policy(), &error, PATIENCE, now, MIDDLE);
         assert_eq!(verdict, Verdict::Again(Duration::from_secs(77)));
     }
 
@@ -217,7 +217,7 @@ mod tests {
     async fn a_permanent_error_ends_the_task_at_once() {
         let now = Instant::now();
         let error = ConnectorError::permanent("no such column");
-        let verdict = schedule(now).failed(&error, PATIENCE, now, MIDDLE);
+        let verdict = Schedule::new(now).failed(&policy(), &error, PATIENCE, now, MIDDLE);
         assert_eq!(verdict, Verdict::End(Phase::Failed));
     }
 
@@ -228,14 +228,14 @@ mod tests {
             (ConnectorError::gone("404"), Phase::RetryableFailed),
         ] {
             let start = Instant::now();
-            let mut schedule = schedule(start);
-            let early = schedule.failed(&error, PATIENCE, start, MIDDLE);
+            let mut schedule = Schedule::new(start);
+            let early = schedule.failed(&policy(), &error, PATIENCE, start, MIDDLE);
             assert!(matches!(early, Verdict::Again(_)), "{early:?}");
             let later = start + PATIENCE.persist_for;
             let transient = ConnectorError::transient("503");
-            let between = schedule.failed(&transient, PATIENCE, later, MIDDLE);
+            let between = schedule.failed(&policy(), &transient, PATIENCE, later, MIDDLE);
             assert!(matches!(between, Verdict::Again(_)), "{between:?}");
-            let late = schedule.failed(&error, PATIENCE, later, MIDDLE);
+            let late = schedule.failed(&policy(), &error, PATIENCE, later, MIDDLE);
             assert_eq!(late, Verdict::End(phase));
         }
     }
@@ -243,21 +243,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_success_makes_a_refusal_begin_anew() {
         let start = Instant::now();
-        let mut schedule = schedule(start);
+        let mut schedule = Schedule::new(start);
         let error = ConnectorError::denied("403");
-        schedule.failed(&error, PATIENCE, start, MIDDLE);
-        schedule.succeeded(start + Duration::from_secs(200), MIDDLE);
-        let later = schedule.failed(&error, PATIENCE, start + PATIENCE.persist_for, MIDDLE);
+        schedule.failed(&policy(), &error, PATIENCE, start, MIDDLE);
+        schedule.succeeded(&policy(), start + Duration::from_secs(200), MIDDLE);
+        let later =
+            schedule.failed(&policy(), &error, PATIENCE, start + PATIENCE.persist_for, MIDDLE);
         assert!(matches!(later, Verdict::Again(_)), "{later:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_success_for_long_the_task_is_given_up() {
         let start = Instant::now();
-        let mut schedule = schedule(start);
+        let mut schedule = Schedule::new(start);
         let error = ConnectorError::transient("connection refused");
         let late = start + PATIENCE.give_up_after;
-        let verdict = schedule.failed(&error, PATIENCE, late, MIDDLE);
+        let verdict = schedule.failed(&policy(), &error, PATIENCE, late, MIDDLE);
         assert_eq!(verdict, Verdict::End(Phase::RetryableFailed));
     }
 }

@@ -1,12 +1,14 @@
 //! What an actor publishes of its task, and a Get reads.
 
+use std::sync::{Arc, OnceLock};
+
 use crate::{
     connector::{ConnectorError, Phase, Resource},
     wire::flyteidl::admin,
 };
 
 /// The state of a task at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Snapshot {
     /// What a Get answers.
     pub(super) resource: admin::Resource,
@@ -18,8 +20,6 @@ pub(super) struct Snapshot {
     pub(super) failure: Option<ConnectorError>,
     /// The phase is of our own making: the backend never said so.
     pub(super) decided: bool,
-    /// Counts what was published, so that a reader can wait for the next.
-    pub(super) number: u64,
 }
 
 impl Snapshot {
@@ -29,14 +29,7 @@ impl Snapshot {
         log_links: Vec<crate::wire::flyteidl::core::TaskLog>,
     ) -> Self {
         let resource = Resource { log_links, ..Resource::new(phase) };
-        Self {
-            resource: resource.into(),
-            phase,
-            polled: false,
-            failure: None,
-            decided: false,
-            number: 0,
-        }
+        Self { resource: resource.into(), phase, polled: false, failure: None, decided: false }
     }
 
     /// The state that a successful poll found.
@@ -47,7 +40,6 @@ impl Snapshot {
             polled: true,
             failure: None,
             decided: false,
-            number: 0,
         }
     }
 
@@ -67,6 +59,19 @@ impl Snapshot {
         next.resource.outputs = None;
         next.decided = true;
         next
+    }
+
+    /// For a task to keep. Most tasks have been found in a phase with nothing
+    /// else to say: one snapshot of each serves all of them.
+    pub(super) fn kept(self) -> Arc<Self> {
+        static PLAIN: [OnceLock<Arc<Snapshot>>; 16] = [const { OnceLock::new() }; 16];
+        let at = usize::try_from(i32::from(self.phase)).unwrap_or(usize::MAX);
+        match PLAIN.get(at) {
+            Some(plain) if self == Self::found(Resource::new(self.phase)) => {
+                plain.get_or_init(|| Arc::new(self)).clone()
+            }
+            _ => Arc::new(self),
+        }
     }
 
     /// True if a Get may be answered from it without waiting for a poll.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use dashmap::DashMap;
+use futures::FutureExt;
 use ractor::{Actor, ActorCell, ActorRuntime, SpawnErr};
 
 use tokio::sync::Semaphore;
@@ -16,12 +17,14 @@ use super::{
     faults::Faults,
     gate::Gate,
     index::Index,
+    kind::Kinds,
     registry::TaskRegistry,
     results::Results,
     room::Room,
     rounds::Rounds,
     schedule::Patience,
     task::{TaskActor, TaskMsg},
+    timers::Timers,
 };
 use crate::{
     config,
@@ -49,8 +52,10 @@ pub(super) struct Shared {
     pub(super) room: Room,
     pub(super) rounds: Rounds,
     pub(super) results: Results,
+    pub(super) timers: Timers,
     /// Adopted tasks whose first poll is not over.
     pub(super) adoptions: Arc<Semaphore>,
+    pub(super) kinds: Kinds,
     gates: DashMap<String, Arc<Gate>>,
     registry: OnceLock<ActorCell>,
 }
@@ -92,7 +97,9 @@ impl Tasks {
             results: Results::new(
                 usize::try_from(config.tasks.max_result_size.as_u64()).unwrap_or(usize::MAX),
             ),
+            timers: Timers::start(),
             adoptions: Arc::new(Semaphore::new(config.tasks.max_adoptions)),
+            kinds: Kinds::default(),
             gates: DashMap::new(),
             index: Index::new(world.randomness.bytes()),
             world,
@@ -140,9 +147,11 @@ impl Shared {
     pub(super) fn spawn(self: &Arc<Self>, entry: &Arc<TaskEntry>) -> Result<(), TaskError> {
         let registry = self.registry.get().ok_or(TaskError::Stopping)?.clone();
         let arguments = (self.clone(), entry.clone());
-        // `instant`: no await, so a cancelled caller leaves no half of a task.
-        let (actor, _) = ActorRuntime::spawn_linked_instant(None, TaskActor, arguments, registry)
-            .map_err(|_| TaskError::Stopping)?;
+        // Nothing in it waits, so that a cancelled caller leaves no half of a
+        // task, and `instant` would take a task only to start the actor's.
+        let spawned = ActorRuntime::spawn_linked(None, TaskActor, arguments, registry);
+        let spawned = tokio::task::unconstrained(spawned).now_or_never();
+        let (actor, _) = spawned.and_then(Result::ok).ok_or(TaskError::Stopping)?;
         self.index.set_actor(actor.get_id(), entry);
         entry.desk().actor = Some(actor.clone());
         actor.send_message(TaskMsg::Start).map_err(|_| TaskError::Stopping)

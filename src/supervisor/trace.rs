@@ -115,7 +115,7 @@ impl Shared {
         let failed = matches!(phase, Phase::Failed | Phase::RetryableFailed);
         if phase.is_terminal() {
             let took = now.duration_since(entry.created).unwrap_or_default();
-            entry.metrics.task_took(phase.as_str_name(), took);
+            entry.kind.metrics.task_took(phase.as_str_name(), took);
         }
         if failed && self.traces.finds_failures() && entry.trace.sample() {
             self.tell_history(entry);
@@ -141,7 +141,8 @@ impl Shared {
     fn tell_history(&self, entry: &TaskEntry) {
         let attributes = entry.attributes(None);
         self.traces.emit_root(&entry.trace, entry.created, attributes, None);
-        let events: Vec<(SystemTime, Event)> = entry.desk().history.events().cloned().collect();
+        let events: Vec<(SystemTime, Event)> =
+            entry.desk().history.events().map(|(at, event)| (at, event.clone())).collect();
         let mut last = Phase::Initializing;
         let mut polled = false;
         for (at, event) in events {
@@ -189,8 +190,8 @@ impl Shared {
             "call",
             operation,
             flightdeck.task_id = %entry.id,
-            flightdeck.connector = entry.connector.name(),
-            flyte.task_type = entry.category.name,
+            flightdeck.connector = entry.kind.connector.name(),
+            flyte.task_type = entry.kind.category.name,
             flyte.project = id.map(|id| id.project.as_str()),
             flyte.domain = id.map(|id| id.domain.as_str()),
             flyte.execution = id.map(|id| id.name.as_str()),
@@ -208,8 +209,8 @@ impl TaskEntry {
         let mut attributes = Vec::with_capacity(10);
         let mut tell = |name, value: &str| attributes.push(KeyValue::new(name, value.to_owned()));
         tell(names::TASK_ID, &self.id.to_string());
-        tell(names::CONNECTOR, self.connector.name());
-        tell(names::TASK_TYPE, &self.category.name);
+        tell(names::CONNECTOR, self.kind.connector.name());
+        tell(names::TASK_TYPE, &self.kind.category.name);
         if let Some(prefix) = &self.output_prefix {
             tell(names::OUTPUT_PREFIX, prefix);
         }

@@ -13,15 +13,18 @@ use crate::{
 
 /// The task's inputs as JSON: always those of the request, as in flytekit.
 pub(super) fn read(task: &TaskRequest) -> Result<Map<String, Value>, ConnectorError> {
-    let inputs = task.inputs.iter().flat_map(|inputs| &inputs.literals);
-    inputs
-        .map(|(name, literal)| match json(literal) {
-            Ok(value) => Ok((name.clone(), value)),
-            Err(reason) => Err(ConnectorError::invalid(format!(
-                "the sensor's input {name:?} cannot be used: {reason}"
-            ))),
-        })
-        .collect()
+    let Some(inputs) = &task.inputs else {
+        return Ok(Map::new());
+    };
+    // No larger than needed: the meta lives as long as the task.
+    let mut read = Map::with_capacity(inputs.literals.len());
+    for (name, literal) in &inputs.literals {
+        let value = json(literal).map_err(|reason| {
+            ConnectorError::invalid(format!("the sensor's input {name:?} cannot be used: {reason}"))
+        })?;
+        read.insert(name.clone(), value);
+    }
+    Ok(read)
 }
 
 /// What JSON can hold, by the literal itself: a sensor's `poke` gets it back

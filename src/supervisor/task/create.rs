@@ -29,7 +29,7 @@ impl TaskState {
     /// Calls the connector's `create`. It runs to its end whatever becomes of
     /// the caller.
     pub(super) fn create(&mut self, request: Arc<TaskRequest>) {
-        let Connector::Async(connector) = &self.entry.connector else {
+        let Connector::Async(connector) = &self.entry.kind.connector else {
             return;
         };
         let connector = connector.clone();
@@ -40,7 +40,7 @@ impl TaskState {
         self.call = Some(Running::Create(call::start(
             self.shared.settings.create_limit,
             self.scope(Operation::Create),
-            async move { connector.create(asked).await },
+            connector.create(asked),
             move |outcome| {
                 let _ = myself.send_message(TaskMsg::Created(outcome));
             },
@@ -65,7 +65,7 @@ impl TaskState {
                 self.note_fault(Operation::Create, error.class().as_str(), error.message());
                 Err(TaskError::Connector {
                     operation: "create",
-                    task_type: self.entry.category.name.clone(),
+                    task_type: self.entry.kind.category.name.clone(),
                     error,
                 })
             }
@@ -88,7 +88,7 @@ impl TaskState {
                 self.shared.tell_create(&self.entry, Some(&error.to_string()));
                 // Released first: whoever hears of the failure may try again.
                 self.shared.index.remove(&self.entry);
-                self.entry.change(|desk| desk.creation = Some(Err(error)));
+                self.entry.change(|desk| desk.creation = Some(Err(Box::new(error))));
                 if self.entry.job().is_some() {
                     // It is there, and nobody will have a handle of it.
                     self.entry.change(|desk| desk.deletion.want());
@@ -123,9 +123,9 @@ impl TaskState {
         if handle.len() > MAX_LEN {
             return Err(self.too_long(handle.len()));
         }
-        let key = self.shared.index.key(&entry.category, &handle);
+        let key = self.shared.index.key(&entry.kind.category, &handle);
         let links = job.log_links();
-        entry.set_handle(key, handle);
+        entry.set_handle(key, &handle);
         entry.publish(Snapshot::unpolled(Phase::Initializing, links));
         let at = self.shared.world.now();
         entry.change(|desk| desk.history.record(at, Event::Created));
@@ -146,12 +146,16 @@ impl TaskState {
             "the task takes {length} bytes as resource_meta, and at most {MAX_LEN} are possible; \
              pass its largest inputs by reference"
         ));
-        let task_type = self.entry.category.name.clone();
+        let task_type = self.entry.kind.category.name.clone();
         TaskError::Connector { operation: "create", task_type, error }
     }
 
     fn fault(&self, cause: String) -> TaskError {
-        TaskError::Fault { operation: "create", task_type: self.entry.category.name.clone(), cause }
+        TaskError::Fault {
+            operation: "create",
+            task_type: self.entry.kind.category.name.clone(),
+            cause,
+        }
     }
 
     /// The time that is left until the deadline, if one is enforced.

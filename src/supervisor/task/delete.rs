@@ -41,7 +41,7 @@ impl TaskState {
             call: call::start(
                 self.shared.settings.delete_limit,
                 self.scope(Operation::Delete),
-                async move { job.delete().await },
+                job.delete(),
                 move |outcome| {
                     let _ = myself.send_message(TaskMsg::Deleted(outcome));
                 },
@@ -81,7 +81,7 @@ impl TaskState {
 
     pub(super) fn delete_orphan(&mut self, why: &str) {
         line!(warn, self.entry, why, "the job is an orphan and is deleted");
-        self.entry.metrics.orphaned();
+        self.entry.kind.metrics.orphaned();
         self.record(Event::DeleteAsked);
         self.entry.change(|desk| desk.deletion.want());
         self.delete();
@@ -135,7 +135,7 @@ impl TaskState {
         let refused = error.class() == ErrorClass::Permanent && !decided;
         drop(desk);
         if given_up {
-            self.entry.metrics.delete_given_up();
+            self.entry.kind.metrics.delete_given_up();
         }
         if given_up || refused {
             return self.refused(error);

@@ -3,17 +3,23 @@
 //! It never waits in a handler: a call of the connector is a child task that
 //! reports back by message, and a pause is a timer that sends one.
 
+mod changed;
 mod create;
 mod delete;
 mod leave;
 mod poll;
 mod read;
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    future::{Future, ready},
+    sync::Arc,
+    time::Duration,
+};
 
-use futures::FutureExt;
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use tokio::{task::JoinHandle, time::Instant};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use tokio::time::Instant;
+
+use changed::Awaited;
 
 use super::{
     call::{Call, Outcome, Scope},
@@ -22,6 +28,7 @@ use super::{
     gate::PollPermit,
     schedule::Schedule,
     tasks::Shared,
+    timers::Ticket,
     world::whole_millis,
 };
 use crate::{
@@ -43,6 +50,8 @@ pub(super) enum TaskMsg {
     Poll,
     /// The connector says that the job has changed: poll before the time.
     Changed,
+    /// The connector's word that the job has changed may have come.
+    Stirred,
     /// It is this task's turn to poll.
     Admitted(PollPermit),
     /// A higher attempt of the node has come.
@@ -52,7 +61,7 @@ pub(super) enum TaskMsg {
     /// A deleted task is asked about: look at the backend once more.
     Look,
     /// The connector's `get` is over.
-    Polled(Outcome<Resource>),
+    Polled(Box<Outcome<Resource>>),
     /// A delete is wanted, or due again.
     Delete,
     /// The connector's `delete` is over.
@@ -62,7 +71,7 @@ pub(super) enum TaskMsg {
     /// The connector's log is asked for.
     Logs(LogQuery, RpcReplyPort<Outcome<Option<LogStream>>>),
     /// The connector's measurements are asked for.
-    Metrics(MetricsQuery, RpcReplyPort<Outcome<Option<Vec<ExecutionMetricResult>>>>),
+    Metrics(Box<MetricsQuery>, RpcReplyPort<Outcome<Option<Vec<ExecutionMetricResult>>>>),
 }
 
 /// A connector's `get` panicked: the actor stops and is started again.
@@ -86,7 +95,8 @@ pub(super) struct TaskState {
     unreached: u32,
     /// Reads of logs and measurements that are under way.
     reads: Vec<Call>,
-    timer: Option<JoinHandle<()>>,
+    timer: Option<Ticket>,
+    awaited: Option<Awaited>,
     /// When the timer was to go off.
     due: Instant,
 }
@@ -113,23 +123,46 @@ impl Actor for TaskActor {
     type State = TaskState;
     type Arguments = (Arc<Shared>, Arc<TaskEntry>);
 
-    async fn pre_start(
+    fn pre_start(
         &self,
         myself: ActorRef<Self::Msg>,
         (shared, entry): Self::Arguments,
-    ) -> Result<Self::State, ActorProcessingErr> {
+    ) -> impl Future<Output = Result<Self::State, ActorProcessingErr>> + Send {
+        ready(Ok(TaskState::new(shared, entry, myself)))
+    }
+
+    fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        task: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorProcessingErr>> + Send {
+        ready(task.told(message).map_err(ActorProcessingErr::from))
+    }
+
+    // It has no children. ractor's own version makes each actor larger.
+    fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        _event: SupervisionEvent,
+        _task: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorProcessingErr>> + Send {
+        ready(Ok(()))
+    }
+}
+
+impl Drop for TaskState {
+    fn drop(&mut self) {
+        self.cancel_timer();
+    }
+}
+
+impl TaskState {
+    fn new(shared: Arc<Shared>, entry: Arc<TaskEntry>, myself: ActorRef<TaskMsg>) -> Self {
         let now = Instant::now();
         let parked = entry.desk().schedule.take();
-        let schedule = parked.unwrap_or_else(|| {
-            let policy = match &entry.connector {
-                crate::connector::Connector::Async(connector) => {
-                    connector.poll_policy(shared.polling.clone())
-                }
-                crate::connector::Connector::Sync(_) => shared.polling.clone(),
-            };
-            Schedule::new(policy, now)
-        });
-        Ok(TaskState {
+        let schedule = parked.map_or_else(|| Schedule::new(now), |parked| *parked);
+        Self {
             shared,
             entry,
             myself,
@@ -140,46 +173,34 @@ impl Actor for TaskActor {
             unreached: 0,
             reads: Vec::new(),
             timer: None,
+            awaited: None,
             due: now,
-        })
+        }
     }
 
-    async fn handle(
-        &self,
-        _myself: ActorRef<Self::Msg>,
-        message: Self::Msg,
-        task: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
+    // Not async, nor is anything below it: what a future of an actor holds,
+    // a million actors hold.
+    fn told(&mut self, message: TaskMsg) -> Result<(), ConnectorPanic> {
         match message {
-            TaskMsg::Start => task.start(),
-            TaskMsg::Created(outcome) => task.created(outcome),
-            TaskMsg::Poll => task.poll_in_time(),
-            TaskMsg::Changed => task.poll_early(),
-            TaskMsg::Admitted(permit) => task.admitted(permit),
-            TaskMsg::Superseded => task.superseded(),
-            TaskMsg::MakeRoom => task.make_room(),
-            TaskMsg::Look => task.look(),
-            TaskMsg::Polled(outcome) => task.polled(outcome)?,
-            TaskMsg::Delete => task.delete(),
-            TaskMsg::Deleted(outcome) => task.deleted(outcome),
-            TaskMsg::Leave => task.leave_if_due(),
-            TaskMsg::Logs(query, reply) => task.read_logs(query, reply),
-            TaskMsg::Metrics(query, reply) => task.read_metrics(query, reply),
+            TaskMsg::Start => self.start(),
+            TaskMsg::Created(outcome) => self.created(outcome),
+            TaskMsg::Poll => self.poll_in_time(),
+            TaskMsg::Changed => self.poll_early(),
+            TaskMsg::Stirred => self.stirred(),
+            TaskMsg::Admitted(permit) => self.admitted(permit),
+            TaskMsg::Superseded => self.superseded(),
+            TaskMsg::MakeRoom => self.make_room(),
+            TaskMsg::Look => self.look(),
+            TaskMsg::Polled(outcome) => self.polled(*outcome)?,
+            TaskMsg::Delete => self.delete(),
+            TaskMsg::Deleted(outcome) => self.deleted(outcome),
+            TaskMsg::Leave => self.leave_if_due(),
+            TaskMsg::Logs(query, reply) => self.read_logs(query, reply),
+            TaskMsg::Metrics(query, reply) => self.read_metrics(*query, reply),
         }
         Ok(())
     }
 
-    async fn post_stop(
-        &self,
-        _myself: ActorRef<Self::Msg>,
-        task: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
-        task.cancel_timer();
-        Ok(())
-    }
-}
-
-impl TaskState {
     /// Takes up the task where the entry says it stands.
     fn start(&mut self) {
         let request = self.entry.desk().request.take();
@@ -198,46 +219,26 @@ impl TaskState {
     /// Sends this actor a message after a pause, instead of whatever was
     /// planned before.
     fn plan(&mut self, pause: Duration, message: fn() -> TaskMsg) {
+        self.plan_at(Instant::now() + whole_millis(pause), message);
+    }
+
+    fn plan_at(&mut self, due: Instant, message: fn() -> TaskMsg) {
         self.cancel_timer();
-        self.due = Instant::now() + whole_millis(pause);
-        let myself = self.myself.clone();
-        let due = self.due;
-        self.timer = Some(tokio::spawn(async move {
-            tokio::time::sleep_until(due).await;
-            let _ = myself.send_message(message());
-        }));
+        self.due = due;
+        self.timer = Some(self.shared.timers.set(due, self.myself.clone(), message));
     }
 
     /// Plans the next poll after a pause, or when the connector says that the
     /// job has changed, whichever comes first.
     fn plan_poll(&mut self, pause: Duration) {
-        let Some(changed) = self.entry.job().and_then(|job| job.changed()) else {
-            return self.plan(pause, || TaskMsg::Poll);
-        };
-        self.cancel_timer();
-        let now = Instant::now();
-        self.due = now + whole_millis(pause);
-        let (due, rested) = (self.due, now + self.schedule.rest());
-        let myself = self.myself.clone();
-        self.timer = Some(tokio::spawn(async move {
-            let early = async {
-                // A panic of the connector costs the early poll and no more.
-                if AssertUnwindSafe(changed).catch_unwind().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-                tokio::time::sleep_until(rested).await;
-            };
-            let message = tokio::select! {
-                () = tokio::time::sleep_until(due) => TaskMsg::Poll,
-                () = early => TaskMsg::Changed,
-            };
-            let _ = myself.send_message(message);
-        }));
+        self.plan(pause, || TaskMsg::Poll);
+        self.await_change();
     }
 
     fn cancel_timer(&mut self) {
+        self.awaited = None;
         if let Some(timer) = self.timer.take() {
-            timer.abort();
+            self.shared.timers.cancel(timer, self.myself.get_id());
         }
     }
 
@@ -250,7 +251,7 @@ impl TaskState {
             class,
             message: cause.to_owned(),
         };
-        self.shared.faults.note(self.entry.connector.name(), fault);
+        self.shared.faults.note(self.entry.kind.connector.name(), fault);
     }
 
     /// What a call of the connector runs in.

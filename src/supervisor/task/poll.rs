@@ -23,12 +23,15 @@ impl TaskState {
     /// The pause is over.
     pub(super) fn poll_in_time(&mut self) {
         self.schedule.rested();
+        self.timer = None;
+        self.awaited = None;
         self.poll();
     }
 
     /// The job has changed, says the connector.
     pub(super) fn poll_early(&mut self) {
         self.schedule.woken();
+        self.timer = None;
         self.due = Instant::now();
         self.poll();
     }
@@ -54,10 +57,10 @@ impl TaskState {
         }
         if self.entry.is_sync() {
             // It is the caller's own call, not one of the connector's polls.
-            self.entry.metrics.poll_began(self.due.elapsed());
+            self.entry.kind.metrics.poll_began(self.due.elapsed());
             return self.call_get(None);
         }
-        match self.entry.gate.enter(self.entry.flow.clone(), &self.myself) {
+        match self.entry.kind.gate.enter(self.entry.kind.flow.clone(), &self.myself) {
             Entrance::Open(permit) => self.admitted(permit),
             Entrance::Queued => self.queued = true,
         }
@@ -68,7 +71,7 @@ impl TaskState {
     pub(super) fn admitted(&mut self, permit: PollPermit) {
         self.queued = false;
         if self.call.is_none() && !self.is_over() {
-            self.entry.metrics.poll_began(self.due.elapsed());
+            self.entry.kind.metrics.poll_began(self.due.elapsed());
             self.call_get(Some(permit));
         }
     }
@@ -95,8 +98,8 @@ impl TaskState {
         self.call = Some(Running::Poll {
             began: Instant::now(),
             permit,
-            call: call::start(limit, scope, async move { job.get().await }, move |outcome| {
-                let _ = myself.send_message(TaskMsg::Polled(outcome));
+            call: call::start(limit, scope, job.get(), move |outcome| {
+                let _ = myself.send_message(TaskMsg::Polled(Box::new(outcome)));
             }),
         });
     }
@@ -109,7 +112,7 @@ impl TaskState {
         };
         let took = began.elapsed();
         self.call = None;
-        self.entry.metrics.poll_took(took);
+        self.entry.kind.metrics.poll_took(took);
         let timed_out = matches!(outcome, Outcome::TimedOut(_));
         let operation = if self.entry.is_sync() { "do" } else { "get" };
         let result = outcome.into_result(operation);
@@ -124,7 +127,7 @@ impl TaskState {
     }
 
     fn found(&mut self, mut resource: Resource, took: Duration) {
-        self.entry.metrics.polled();
+        self.entry.kind.metrics.polled();
         let is_first = self.entry.polled_for().is_none();
         self.entry.note_poll();
         let before = self.entry.snapshot();
@@ -148,7 +151,7 @@ impl TaskState {
             self.shared.tell_end(&self.entry, phase, &message);
         }
         self.entry.publish(Snapshot::found(resource));
-        let pause = self.schedule.succeeded(Instant::now(), self.roll());
+        let pause = self.schedule.succeeded(&self.entry.kind.policy, Instant::now(), self.roll());
         match self.time_to_next(phase, pause) {
             Some(pause) => self.plan_poll(pause),
             None => self.ended(),
@@ -157,8 +160,9 @@ impl TaskState {
 
     fn failed(&mut self, error: ConnectorError, took: Duration) {
         self.note_failure(error.class().as_str(), &error, took);
-        let verdict =
-            self.schedule.failed(&error, self.shared.patience(), Instant::now(), self.roll());
+        let (patience, roll) = (self.shared.patience(), self.roll());
+        let policy = &self.entry.kind.policy;
+        let verdict = self.schedule.failed(policy, &error, patience, Instant::now(), roll);
         match verdict {
             // A task that was deleted has no end left to decide.
             Verdict::End(phase) if !self.is_deleted() => self.end(phase, error),
@@ -198,9 +202,9 @@ impl TaskState {
         // A panic counts as a failed poll; what it means is the budget's matter.
         let transient = ConnectorError::transient(cause.clone());
         let (patience, roll) = (self.shared.patience(), self.roll());
-        self.schedule.failed(&transient, patience, Instant::now(), roll);
+        self.schedule.failed(&self.entry.kind.policy, &transient, patience, Instant::now(), roll);
         let schedule = self.schedule.clone();
-        self.entry.change(|desk| desk.schedule = Some(schedule));
+        self.entry.change(|desk| desk.schedule = Some(Box::new(schedule)));
         Err(ConnectorPanic(cause))
     }
 
@@ -252,7 +256,7 @@ impl TaskState {
         let phase = self.entry.snapshot().phase;
         let cause = Some(error.message());
         self.shared.tell(&self.entry, Happened::FailedPoll, took, phase, cause);
-        self.entry.metrics.poll_failed(label);
+        self.entry.kind.metrics.poll_failed(label);
         let operation = if self.entry.is_sync() { Operation::Do } else { Operation::Get };
         self.note_fault(operation, label, error.message());
         self.record(Event::PollFailed {

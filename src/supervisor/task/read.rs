@@ -47,7 +47,7 @@ impl TaskState {
         self.reads.push(call::start(
             self.shared.settings.get_limit,
             self.shared.scope(&self.entry, operation),
-            async move { ask(job).await },
+            ask(job),
             move |outcome| {
                 let _ = reply.send(outcome);
             },

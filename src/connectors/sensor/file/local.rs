@@ -28,10 +28,13 @@ pub(super) fn parse(path: &str) -> PathBuf {
     }
 }
 
-/// When what is at the path was written, if there is anything; `None` inside
-/// for a directory.
-pub(super) async fn look(path: &Path) -> Result<Option<Option<SystemTime>>, ConnectorError> {
-    match tokio::fs::metadata(path).await {
+/// When what is at a path was written, if there is anything; `None` inside for
+/// a directory.
+pub(super) type Found = Option<Option<SystemTime>>;
+
+/// What is at the path. It may take its time.
+pub(super) fn look(path: &Path) -> Result<Found, ConnectorError> {
+    match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Ok(Some(None)),
         Ok(found) => Ok(Some(Some(found.modified().unwrap_or(SystemTime::UNIX_EPOCH)))),
         Err(error) => match error.kind() {

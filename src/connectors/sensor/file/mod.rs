@@ -1,6 +1,7 @@
 //! `FileSensor`: waits until a file, a directory or an object is there.
 
 mod local;
+mod looks;
 mod place;
 mod watch;
 
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::store::{Found, Stores, Web};
 use crate::connector::{ConnectorError, Sensor};
+use looks::Looks;
 pub(super) use place::Place;
 use watch::Watch;
 
@@ -22,13 +24,14 @@ const PATH: &str = "path";
 pub(super) struct Files {
     stores: Stores,
     web: Web,
+    looks: Looks,
     watch: Option<Watch>,
 }
 
 impl Files {
     /// With `watch`, local files are noticed as they appear.
     pub(super) fn new(stores: Stores, web: Web, watch: bool) -> Self {
-        Self { stores, web, watch: watch.then(Watch::default) }
+        Self { stores, web, looks: Looks::new(local::look), watch: watch.then(Watch::default) }
     }
 
     /// Completes when something happens at the place, where that can be told.
@@ -44,7 +47,7 @@ impl Files {
     /// there yet.
     async fn exists(&self, place: &Place) -> Result<bool, ConnectorError> {
         match place {
-            Place::Local(path) => Ok(local::look(path).await?.is_some()),
+            Place::Local(path) => Ok(self.looks.look(path).await?.is_some()),
             Place::Object(place) => Ok(self.stores.look(place).await? != Found::Nothing),
             Place::Web(url) => Ok(self.web.get(url, false).await?.status.as_u16() < 400),
         }
@@ -56,7 +59,7 @@ impl Files {
         place: &Place,
     ) -> Result<Option<SystemTime>, ConnectorError> {
         match place {
-            Place::Local(path) => Ok(local::look(path).await?.flatten()),
+            Place::Local(path) => Ok(self.looks.look(path).await?.flatten()),
             Place::Object(place) => Ok(match self.stores.look(place).await? {
                 Found::Object(written) => Some(written),
                 Found::Nothing | Found::Folder => None,

@@ -4,14 +4,17 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
     path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use futures::future::{BoxFuture, FutureExt};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use pin_project_lite::pin_project;
 use tokio::sync::{Notify, futures::OwnedNotified};
 use tracing::warn;
 
@@ -38,7 +41,7 @@ struct Inner {
 struct State {
     folders: HashMap<PathBuf, Folder>,
     /// What is waited for, each with how many wait.
-    awaited: HashMap<PathBuf, (Arc<Notify>, usize)>,
+    awaited: HashMap<Arc<Path>, (Arc<Notify>, usize)>,
 }
 
 enum Folder {
@@ -46,27 +49,45 @@ enum Folder {
     Unwatchable { until: Instant },
 }
 
-/// Somebody waits for a path; until it is dropped.
-struct Interest {
-    inner: Arc<Inner>,
-    path: PathBuf,
-    /// Made before anybody could be told, so that nothing is missed.
-    told: Pin<Box<OwnedNotified>>,
+pin_project! {
+    /// Somebody waits for a path; until it is dropped. A million tasks may, so
+    /// it is a future by itself and not part of a larger one.
+    struct Interest {
+        inner: Arc<Inner>,
+        path: Arc<Path>,
+        // Made before anybody could be told, so that nothing is missed.
+        #[pin]
+        told: OwnedNotified,
+    }
+
+    impl PinnedDrop for Interest {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            this.inner.leave(this.path);
+        }
+    }
+}
+
+impl Future for Interest {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.project().told.poll(context)
+    }
 }
 
 impl Watch {
     /// Completes when something happens at the path or on the way to it.
     pub(super) fn changed(&self, path: &Path) -> BoxFuture<'static, ()> {
+        if let Some(interest) = self.0.join(path) {
+            return interest.boxed();
+        }
         let (inner, path) = (self.0.clone(), path.to_owned());
         async move {
-            let known = inner.join(&path);
-            let interest = match known {
-                Some(interest) => Some(interest),
-                // The system's calls may take their time.
-                None => tokio::task::spawn_blocking(move || inner.add(&path)).await.ok().flatten(),
-            };
-            match interest {
-                Some(Waiting::For(mut interest)) => interest.told.as_mut().await,
+            // The system's calls may take their time.
+            let added = tokio::task::spawn_blocking(move || inner.add(&path));
+            match added.await.ok().flatten() {
+                Some(Waiting::For(interest)) => interest.await,
                 Some(Waiting::Over) => {}
                 None => std::future::pending().await,
             }
@@ -83,14 +104,13 @@ enum Waiting {
 
 impl Inner {
     /// Waits in a folder that is watched already.
-    fn join(self: &Arc<Self>, path: &Path) -> Option<Waiting> {
+    fn join(self: &Arc<Self>, path: &Path) -> Option<Interest> {
         let mut state = self.state();
         let mut child = path;
         while let Some(folder) = child.parent() {
             let is_awaited = child == path || state.awaited.contains_key(child);
             if is_awaited && matches!(state.folders.get(folder), Some(Folder::Watched { .. })) {
-                let child = child.to_owned();
-                return Some(Waiting::For(self.wait_for(&mut state, child)));
+                return Some(self.wait_for(&mut state, child));
             }
             child = folder;
         }
@@ -110,7 +130,7 @@ impl Inner {
         self.watch(folder)?;
         let interest = {
             let mut state = self.state();
-            self.wait_for(&mut state, child.to_owned())
+            self.wait_for(&mut state, child)
         };
         match child.exists() {
             true => Some(Waiting::Over),
@@ -159,15 +179,32 @@ impl Inner {
         }
     }
 
-    fn wait_for(self: &Arc<Self>, state: &mut State, path: PathBuf) -> Interest {
+    fn wait_for(self: &Arc<Self>, state: &mut State, path: &Path) -> Interest {
         let folder = path.parent().and_then(|folder| state.folders.get_mut(folder));
         if let Some(Folder::Watched { waiting, .. }) = folder {
             *waiting += 1;
         }
+        let known = state.awaited.get_key_value(path).map(|(path, _)| path.clone());
+        let path = known.unwrap_or_else(|| path.into());
         let (notify, waiting) = state.awaited.entry(path.clone()).or_default();
         *waiting += 1;
-        let told = Box::pin(notify.clone().notified_owned());
-        Interest { inner: self.clone(), path, told }
+        Interest { inner: self.clone(), path, told: notify.clone().notified_owned() }
+    }
+
+    /// Somebody waits for the path no longer.
+    fn leave(&self, path: &Path) {
+        let mut state = self.state();
+        if let Some((_, waiting)) = state.awaited.get_mut(path) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                state.awaited.remove(path);
+            }
+        }
+        let folder = path.parent().and_then(|folder| state.folders.get_mut(folder));
+        if let Some(Folder::Watched { waiting, idle_since }) = folder {
+            *waiting = waiting.saturating_sub(1);
+            *idle_since = Instant::now();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -185,7 +222,7 @@ impl State {
             return;
         }
         for path in &event.paths {
-            if let Some((notify, _)) = self.awaited.get(path) {
+            if let Some((notify, _)) = self.awaited.get(path.as_path()) {
                 notify.notify_waiters();
             }
             let gone = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(_));
@@ -216,23 +253,6 @@ impl State {
             .collect();
         self.folders.retain(|_, folder| !idle(folder));
         paths
-    }
-}
-
-impl Drop for Interest {
-    fn drop(&mut self) {
-        let mut state = self.inner.state();
-        if let Some((_, waiting)) = state.awaited.get_mut(&self.path) {
-            *waiting -= 1;
-            if *waiting == 0 {
-                state.awaited.remove(&self.path);
-            }
-        }
-        let folder = self.path.parent().and_then(|folder| state.folders.get_mut(folder));
-        if let Some(Folder::Watched { waiting, idle_since }) = folder {
-            *waiting = waiting.saturating_sub(1);
-            *idle_since = Instant::now();
-        }
     }
 }
 
