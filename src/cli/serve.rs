@@ -16,7 +16,10 @@ use crate::{
     connector::{ConnectorRegistry, RegistryError},
     server::Service,
     supervisor::World,
-    telemetry::{Traces, logs},
+    telemetry::{
+        Traces,
+        logs::{self, Writing},
+    },
 };
 
 /// The upstream of `--modules`.
@@ -93,15 +96,19 @@ pub(super) fn run(
         let connectors = Arc::new(connectors);
         let world = World::real();
         let traces = Traces::start(&config.traces, world.trace_ids())?;
-        logs::init(config.log.format, &traces)?;
+        let writing = logs::init(config.log.format, &traces)?;
         let service = Service::bind(config, connectors.clone(), world)?.with_traces(traces);
         print_line(&table::connectors(&connectors.agents()));
         info!(
             grpc = %service.grpc_address()?, prometheus = %service.metrics_address()?,
             admin = service.admin_address()?.map(tracing::field::display), "listening"
         );
-        service.run(shutdown(stop_after)?).await?;
-        info!("stopped");
+        let served = service.run(shutdown(stop_after, writing.clone())?).await;
+        if served.is_ok() {
+            info!("stopped");
+        }
+        writing.finish();
+        served?;
         anyhow::Ok(())
     })?;
     // A call of a connector that never returns must not hold the exit.
@@ -137,7 +144,7 @@ fn runtime(workers: usize) -> anyhow::Result<Runtime> {
 
 /// Completes on SIGTERM, on SIGINT, or after the time; a second signal ends the
 /// process at once.
-fn shutdown(after: Option<Duration>) -> anyhow::Result<impl Future<Output = ()>> {
+fn shutdown(after: Option<Duration>, writing: Writing) -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     Ok(async move {
@@ -159,6 +166,7 @@ fn shutdown(after: Option<Duration>) -> anyhow::Result<impl Future<Output = ()>>
                 _ = interrupt.recv() => 128 + SignalKind::interrupt().as_raw_value(),
             };
             warn!("a second signal, ending at once");
+            writing.finish();
             std::process::exit(status);
         });
     })

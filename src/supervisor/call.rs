@@ -1,7 +1,9 @@
 //! Calls of a connector, as child tasks of an actor: bounded in time, and a
 //! panic is caught.
 
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    any::Any, fmt::Display, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+};
 
 use futures::{
     FutureExt as _,
@@ -9,9 +11,12 @@ use futures::{
 };
 use opentelemetry::{Context, trace::FutureExt as _};
 use tokio::task::AbortHandle;
-use tracing::{Instrument, Span};
 
-use crate::connector::ConnectorError;
+use super::entry::TaskEntry;
+use crate::{
+    connector::ConnectorError,
+    telemetry::{About, Subject},
+};
 
 /// How a call of a connector ended.
 #[derive(Debug)]
@@ -58,21 +63,30 @@ impl Drop for Call {
 }
 
 /// What a call runs in.
-#[derive(Debug)]
 pub(super) struct Scope {
     /// The trace that it belongs to, if there is one.
     pub(super) context: Option<Context>,
-    /// The span that names the task in lines of the log.
-    pub(super) span: Span,
+    /// The task that lines of the log are about.
+    pub(super) entry: Arc<TaskEntry>,
+    /// What is asked of the connector.
+    pub(super) operation: &'static str,
 }
 
 impl Scope {
-    fn around<F: Future>(self, call: F) -> impl Future<Output = F::Output> {
-        let call = call.instrument(self.span);
-        match self.context {
+    fn around<F: Future>(mut self, call: F) -> impl Future<Output = F::Output> {
+        let context = self.context.take();
+        let call = About::new(Arc::new(self), call);
+        match context {
             Some(context) => Either::Left(call.with_context(context)),
             None => Either::Right(call),
         }
+    }
+}
+
+impl Subject for Scope {
+    fn fields(&self, tell: &mut dyn FnMut(&'static str, &dyn Display)) {
+        tell("operation", &self.operation);
+        self.entry.fields(tell);
     }
 }
 

@@ -1,6 +1,11 @@
 //! Lines of the log about a task: all name it by the same fields, which are the
 //! attributes of its spans.
 
+use std::fmt::Display;
+
+use super::entry::TaskEntry;
+use crate::telemetry::{Subject, names};
+
 /// Logs a line about the task of an entry, with its trace: the name of one of
 /// `tracing`'s macros, the entry, and what that macro takes.
 macro_rules! line {
@@ -23,3 +28,21 @@ macro_rules! line {
 }
 
 pub(super) use line;
+
+impl Subject for TaskEntry {
+    fn fields(&self, tell: &mut dyn FnMut(&'static str, &dyn Display)) {
+        tell(names::TASK_ID, &self.id);
+        tell(names::CONNECTOR, &self.kind.connector.name());
+        tell(names::TASK_TYPE, &self.kind.category.name);
+        if let Some(id) = &self.execution {
+            tell(names::PROJECT, &id.project);
+            tell(names::DOMAIN, &id.domain);
+            tell(names::EXECUTION, &id.name);
+            tell(names::NODE, &id.node);
+            tell(names::ATTEMPT, &id.attempt);
+        }
+        if let Some(trace) = self.trace.id() {
+            tell("trace_id", &trace);
+        }
+    }
+}

@@ -1,10 +1,12 @@
 //! What is told of a task in the spans of its trace: a root at creation, and
 //! one child for each thing that happened. Unchanged polls are none.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use opentelemetry::KeyValue;
-use tracing::info_span;
 
 use super::{call::Scope, entry::TaskEntry, history::Event, tasks::Shared};
 use crate::{
@@ -184,22 +186,8 @@ impl Shared {
 
     /// What a call of the connector runs in: its lines of the log name the task,
     /// its spans and requests belong to the task's trace.
-    pub(super) fn scope(&self, entry: &TaskEntry, operation: &'static str) -> Scope {
-        let id = entry.execution.as_ref();
-        let span = info_span!(
-            "call",
-            operation,
-            flightdeck.task_id = %entry.id,
-            flightdeck.connector = entry.kind.connector.name(),
-            flyte.task_type = entry.kind.category.name,
-            flyte.project = id.map(|id| id.project.as_str()),
-            flyte.domain = id.map(|id| id.domain.as_str()),
-            flyte.execution = id.map(|id| id.name.as_str()),
-            flyte.node = id.map(|id| id.node.as_str()),
-            flyte.attempt = id.map(|id| id.attempt),
-            trace_id = entry.trace.id().map(tracing::field::display),
-        );
-        Scope { context: self.traces.context(&entry.trace), span }
+    pub(super) fn scope(&self, entry: &Arc<TaskEntry>, operation: &'static str) -> Scope {
+        Scope { context: self.traces.context(&entry.trace), entry: entry.clone(), operation }
     }
 }
 

@@ -21,6 +21,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use super::subject;
+
 const TRACE_ID: &str = "trace_id";
 const SPAN_ID: &str = "span_id";
 
@@ -48,6 +50,9 @@ where
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<JsonFields>>();
             line.add_all(fields.map_or("", |fields| fields.as_str()));
+        }
+        if let Some(subject) = subject::current() {
+            subject.fields(&mut |name, value| line.set(name, value.to_string()));
         }
         event.record(&mut line);
         line.add_trace();

@@ -1,14 +1,18 @@
 //! Log lines: one for each change of a task, to standard error.
 
-use std::io::IsTerminal;
+use std::{
+    io::{BufWriter, IsTerminal},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tracing::{Metadata, level_filters::LevelFilter};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry, filter::filter_fn, fmt, fmt::format::JsonFields,
     layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use super::{Traces, json::JsonLine};
+use super::{Traces, human::HumanLine, json::JsonLine};
 use crate::config::LogFormat;
 
 /// What is logged when `RUST_LOG` says nothing: the HTTP libraries speak of
@@ -40,25 +44,46 @@ const WITHOUT_SPANS: [&str; 13] = [
 /// What of `tracing` is logged, and as what it is written.
 type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
+/// Lines that wait to be written; more hold up whoever logs them.
+const WAITING_LINES: usize = 16_384;
+
+/// The thread that writes the lines, many at a time: a system call for each
+/// would cost more than the rest of it.
+#[derive(Clone)]
+pub struct Writing(Arc<Mutex<Option<WorkerGuard>>>);
+
+impl Writing {
+    /// Writes what is left, before the process ends.
+    pub fn finish(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 /// Starts logging, by `RUST_LOG` if it is set, and makes spans of connectors
 /// part of the traces. Called once, by the binary.
 ///
 /// # Errors
 /// If `RUST_LOG` cannot be parsed, or something else logs already.
-pub fn init(format: LogFormat, traces: &Traces) -> anyhow::Result<()> {
+pub fn init(format: LogFormat, traces: &Traces) -> anyhow::Result<Writing> {
     let given = std::env::var("RUST_LOG").ok().filter(|directives| !directives.is_empty());
     let directives = given.as_deref().unwrap_or(DEFAULT_FILTER);
     let filter = EnvFilter::try_new(format!("{QUIET},{directives}"))
         .map_err(|error| anyhow::anyhow!("RUST_LOG={directives} is not a filter: {error}"))?;
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(false)
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log")
+        .finish(BufWriter::new(std::io::stderr()));
+    let is_ansi = std::io::stderr().is_terminal();
     let lines: Lines = match format {
         LogFormat::Human => fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_target(false)
+            .with_writer(writer)
+            .with_ansi(is_ansi)
+            .event_format(HumanLine::new(is_ansi))
             .with_filter(filter)
             .boxed(),
         LogFormat::Json => fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(writer)
             .with_ansi(false)
             .fmt_fields(JsonFields::new())
             .event_format(JsonLine)
@@ -71,7 +96,7 @@ pub fn init(format: LogFormat, traces: &Traces) -> anyhow::Result<()> {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, message = panic.payload_as_str(), "a panic");
     }));
-    Ok(())
+    Ok(Writing(Arc::new(Mutex::new(Some(guard)))))
 }
 
 /// The layer that makes spans of `tracing` part of the trace of the task that a

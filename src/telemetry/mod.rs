@@ -2,6 +2,7 @@
 //! OpenTelemetry's traces.
 
 pub mod exposition;
+mod human;
 mod json;
 mod labels;
 pub mod logs;
@@ -10,6 +11,7 @@ pub mod names;
 mod rpc;
 mod server;
 mod spans;
+mod subject;
 mod summary;
 mod tasks;
 mod traces;
@@ -19,6 +21,7 @@ pub use metrics::{Metrics, Operation, RequestMetrics};
 pub use rpc::Method;
 pub use server::ServerMetrics;
 pub use spans::SpanMetrics;
+pub use subject::{About, Subject};
 pub use tasks::{TaskGauge, TaskMetrics};
 pub use traces::{RpcSpan, TaskSpan, TaskTrace, Traces, TracesError, inject_trace};
 pub use upstream::{UpstreamMetrics, WorkerGauge};
