@@ -11,7 +11,8 @@ use crate::connector::{ConnectorError, Sensor};
 /// Sensors with the types of their inputs erased.
 #[derive(Default)]
 pub(super) struct Catalog {
-    sensors: BTreeMap<(String, String), Arc<dyn AnySensor>>,
+    /// By module, then by name.
+    sensors: BTreeMap<String, BTreeMap<String, Arc<dyn AnySensor>>>,
 }
 
 trait AnySensor: Send + Sync {
@@ -32,7 +33,7 @@ impl<S: Sensor> AnySensor for S {
 
     fn poke<'a>(&'a self, meta: &'a SensorMeta) -> BoxFuture<'a, Result<bool, ConnectorError>> {
         async move {
-            let inputs = read(self, meta)?;
+            let inputs = read(self, meta).map_err(not_ours)?;
             Sensor::poke(self, &inputs).await
         }
         .boxed()
@@ -45,8 +46,8 @@ impl<S: Sensor> AnySensor for S {
 
 impl Catalog {
     pub(super) fn add(&mut self, sensor: impl Sensor) {
-        let key = (sensor.module().to_owned(), sensor.name().to_owned());
-        self.sensors.insert(key, Arc::new(sensor));
+        let module = self.sensors.entry(sensor.module().to_owned()).or_default();
+        module.insert(sensor.name().to_owned(), Arc::new(sensor));
     }
 
     /// True for a sensor that is built in and serves the task's inputs.
@@ -62,9 +63,7 @@ impl Catalog {
     /// Pokes the task's sensor. One that this service does not have, in a task
     /// taken over from another, is no reason to fail it: the other may have it.
     pub(super) async fn poke(&self, meta: &SensorMeta) -> Result<bool, ConnectorError> {
-        let sensor = self.find(meta).map_err(not_ours)?;
-        sensor.check(meta).map_err(not_ours)?;
-        sensor.poke(meta).await
+        self.find(meta).map_err(not_ours)?.poke(meta).await
     }
 
     /// When the task's sensor may come true, if it can tell.
@@ -73,9 +72,12 @@ impl Catalog {
     }
 
     fn find(&self, meta: &SensorMeta) -> Result<&Arc<dyn AnySensor>, ConnectorError> {
-        let key = (meta.sensor_module.clone(), meta.sensor_name.clone());
-        self.sensors.get(&key).ok_or_else(|| {
-            let known: Vec<_> = self.sensors.keys().map(|(m, n)| format!("{m}.{n}")).collect();
+        let module = self.sensors.get(&meta.sensor_module);
+        module.and_then(|names| names.get(&meta.sensor_name)).ok_or_else(|| {
+            let modules = self.sensors.iter();
+            let known =
+                modules.flat_map(|(m, names)| names.keys().map(move |n| format!("{m}.{n}")));
+            let known: Vec<_> = known.collect();
             ConnectorError::invalid(format!(
                 "sensor {}.{} is not built in; there are {}. A Python class of that name needs \
                  an upstream that has it: see [[upstream]] and --modules",

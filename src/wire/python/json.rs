@@ -34,7 +34,7 @@ pub fn dumps_compact(value: &Value) -> Result<String, JsonError> {
 /// Floats that are infinite or not a number become `null`, since serde has
 /// nothing else for them.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(256);
     value.serialize(&mut Serializer::with_formatter(&mut out, Style::DEFAULT))?;
     Ok(out)
 }
@@ -147,6 +147,9 @@ impl Formatter for Style {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| byte <= b'~') {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut out = String::with_capacity(fragment.len());
         for c in fragment.chars() {
             match c {

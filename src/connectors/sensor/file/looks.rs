@@ -9,18 +9,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep},
-};
+use tokio::{sync::oneshot, task::spawn_blocking, time::sleep};
 
 use super::local;
 use crate::connector::ConnectorError;
 
-/// How long looks gather.
+/// How long a thread lets looks gather once it has taken all.
 const GATHER: Duration = Duration::from_millis(1);
 
-/// How long nothing may be found out before more threads look.
+/// How long no look may be taken before more threads look.
 const STALLED: Duration = Duration::from_millis(20);
 
 /// How a path is looked at; it may take its time.
@@ -40,8 +37,8 @@ struct Inner {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Look>,
-    /// There is a task that has them taken.
-    served: bool,
+    /// There is a task that watches the threads.
+    watched: bool,
     /// Threads that take them.
     threads: usize,
     /// Looks that were ever taken.
@@ -61,67 +58,83 @@ impl Looks {
     /// What is at the path.
     pub(super) async fn look(&self, path: &Path) -> Result<local::Found, ConnectorError> {
         let (found, answer) = oneshot::channel();
-        let is_served = {
+        let (is_watched, is_taken) = {
             let mut queue = self.queue();
             queue.waiting.push_back(Look { path: path.to_owned(), found });
-            replace(&mut queue.served, true)
+            let threads = queue.threads.max(1);
+            (replace(&mut queue.watched, true), replace(&mut queue.threads, threads) > 0)
         };
-        if !is_served {
-            tokio::spawn(self.clone().serve());
+        if !is_taken {
+            self.spawn_thread();
+        }
+        if !is_watched {
+            tokio::spawn(self.clone().watch());
         }
         answer.await.map_err(|_| ConnectorError::transient("the service is stopping"))?
     }
 
-    /// Has the looks taken until none is left. A thread that is stuck, in a
-    /// mount that hangs, keeps one look: others take the rest.
-    async fn serve(self) {
-        let mut progress = (0, Instant::now());
+    /// A thread that is stuck, in a mount that hangs, keeps one look: others
+    /// take the rest.
+    async fn watch(self) {
+        let mut before = None;
         loop {
-            sleep(GATHER).await;
+            sleep(STALLED).await;
             let more = {
                 let mut queue = self.queue();
-                if queue.waiting.is_empty() {
-                    queue.served = false;
+                if queue.threads == 0 {
+                    queue.watched = false;
                     return;
                 }
-                if queue.taken != progress.0 {
-                    progress = (queue.taken, Instant::now());
-                }
-                let more = match progress.1.elapsed() < STALLED {
-                    true => usize::from(queue.threads == 0),
-                    // Twice as many each time: all of a mount may hang.
-                    false => queue.threads.clamp(1, queue.waiting.len()),
+                let taken = before.replace(queue.taken);
+                // Twice as many each time, because all of a mount hang.
+                let more = match taken == before {
+                    true => queue.threads.min(queue.waiting.len()),
+                    false => 0,
                 };
                 queue.threads += more;
                 more
             };
-            if more > 0 {
-                progress.1 = Instant::now();
-            }
-            for _ in 0..more {
-                let looks = self.clone();
-                tokio::task::spawn_blocking(move || looks.take());
-            }
+            (0..more).for_each(|_| self.spawn_thread());
         }
     }
 
+    fn spawn_thread(&self) {
+        let looks = self.clone();
+        spawn_blocking(move || looks.take());
+    }
+
+    /// Takes looks until none has come for a while.
     fn take(&self) {
-        while let Some(look) = self.next() {
-            // Nobody waits for the look of a poll that was given up.
-            if !look.found.is_closed() {
-                let _ = look.found.send((self.0.look_at)(&look.path));
+        let mut rested = false;
+        while let Some(next) = self.next(rested) {
+            rested = next.is_none();
+            match next {
+                Some(look) => self.answer(look),
+                None => std::thread::sleep(GATHER),
             }
         }
     }
 
-    fn next(&self) -> Option<Look> {
+    /// The next look, if there is one; a rested thread leaves without.
+    fn next(&self, rested: bool) -> Option<Option<Look>> {
         let mut queue = self.queue();
         let next = queue.waiting.pop_front();
         match next {
             Some(_) => queue.taken += 1,
-            None => queue.threads -= 1,
+            None if rested => {
+                queue.threads -= 1;
+                return None;
+            }
+            None => {}
         }
-        next
+        Some(next)
+    }
+
+    fn answer(&self, look: Look) {
+        // Nobody waits for the look of a poll that was given up.
+        if !look.found.is_closed() {
+            let _ = look.found.send((self.0.look_at)(&look.path));
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -154,7 +167,7 @@ mod tests {
             assert_eq!(found.expect("looked at").is_some(), n % 2 == 0, "{n}");
         }
         let all_over = async {
-            while looks.queue().served || looks.queue().threads > 0 {
+            while looks.queue().watched || looks.queue().threads > 0 {
                 sleep(GATHER).await;
             }
         };
