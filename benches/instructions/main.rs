@@ -1,0 +1,24 @@
+//! How many instructions the hot paths take, counted by callgrind: they are the
+//! same on a busy machine, so what a path takes more is seen where a clock sees
+//! nothing.
+//!
+//! `benches/instructions/check` runs it and compares the counts with those of
+//! `counts.json`. The number in a bench's id is how often it does the operation.
+
+mod http2;
+#[path = "../common/subjects.rs"]
+mod subjects;
+mod tasks;
+mod wire;
+
+use gungraun::{Callgrind, LibraryBenchmarkConfig, main};
+
+use http2::grpc;
+use tasks::{sensor, task};
+use wire::{handle, literal, registry, webhook};
+
+main!(
+    config = LibraryBenchmarkConfig::default()
+        .tool(Callgrind::with_args(["--cache-sim=no"]));
+    library_benchmark_groups = handle, literal, webhook, registry, task, sensor, grpc
+);

@@ -1,0 +1,135 @@
+//! Handles, literals, templates and the look-up of a connector: no actor has a
+//! part in them.
+
+use std::{hint::black_box, sync::Arc};
+
+use bytes::Bytes;
+use flightdeck::{
+    config::Config,
+    connector::{ConnectorRegistry, SyncConnector, TaskCategory, TaskRequest},
+    connectors::webhook::WebhookConnector,
+    wire::{
+        flyteidl::core::LiteralMap,
+        handle::Handle,
+        literal::{from_json, map_to_dict, struct_to_dict},
+    },
+};
+use futures::executor::block_on;
+use gungraun::{library_benchmark, library_benchmark_group};
+use prost_types::Struct;
+
+use crate::subjects::{self, QUERY, Warehouse};
+
+library_benchmark_group!(name = handle; benchmarks = encode, decode, plain);
+
+#[library_benchmark]
+#[bench::x100(subjects::handle())]
+fn encode(handle: Handle) -> Handle {
+    for _ in 0..100 {
+        black_box(black_box(&handle).encode());
+    }
+    handle
+}
+
+#[library_benchmark]
+#[bench::x100(handle_bytes())]
+fn decode(bytes: Bytes) -> Bytes {
+    for _ in 0..100 {
+        black_box(Handle::decode(black_box(&bytes))).expect("a handle");
+    }
+    bytes
+}
+
+// A meta of flytekit's service.
+#[library_benchmark]
+#[bench::x100(br#"{"job_id": "f1a2b3c4d5e6f7", "project": "p", "location": "US"}"#)]
+fn plain(meta: &[u8]) {
+    for _ in 0..100 {
+        black_box(Handle::decode(black_box(meta))).expect("a plain meta");
+    }
+}
+
+fn handle_bytes() -> Bytes {
+    subjects::handle().encode()
+}
+
+library_benchmark_group!(name = literal; benchmarks = inputs_to_values, custom_to_values, json_to_literal);
+
+#[library_benchmark]
+#[bench::x100(inputs())]
+fn inputs_to_values(inputs: LiteralMap) -> LiteralMap {
+    for _ in 0..100 {
+        black_box(map_to_dict(black_box(&inputs))).expect("values");
+    }
+    inputs
+}
+
+#[library_benchmark]
+#[bench::x100(custom())]
+fn custom_to_values(custom: Struct) -> Struct {
+    for _ in 0..100 {
+        black_box(struct_to_dict(black_box(&custom))).expect("values");
+    }
+    custom
+}
+
+// An object, which becomes msgpack.
+#[library_benchmark]
+#[bench::x100(reply())]
+fn json_to_literal(reply: serde_json::Value) -> serde_json::Value {
+    for _ in 0..100 {
+        black_box(from_json(black_box(&reply)));
+    }
+    reply
+}
+
+fn inputs() -> LiteralMap {
+    subjects::webhook().inputs.expect("inputs")
+}
+
+fn custom() -> Struct {
+    subjects::webhook().template.and_then(|template| template.custom).expect("a custom")
+}
+
+fn reply() -> serde_json::Value {
+    serde_json::json!({
+        "status_code": 200,
+        "response_data": "{\"id\": 17, \"state\": \"queued\"}",
+        "input_data": {"mixed": "n=10 f=1.5", "n": 10, "text": "hi"},
+        "url": "http://127.0.0.1:18080/hook/10",
+    })
+}
+
+library_benchmark_group!(name = webhook; benchmarks = render);
+
+// All that precedes the request, which is not sent.
+#[library_benchmark]
+#[bench::x100(unsendable())]
+fn render((connector, task): (WebhookConnector, TaskRequest)) -> (WebhookConnector, TaskRequest) {
+    for _ in 0..100 {
+        black_box(block_on(connector.r#do(black_box(&task)))).expect("a resource");
+    }
+    (connector, task)
+}
+
+fn unsendable() -> (WebhookConnector, TaskRequest) {
+    let connector = WebhookConnector::new(&Config::default().webhook).expect("a connector");
+    (connector, subjects::task_request(subjects::unsendable_webhook()))
+}
+
+library_benchmark_group!(name = registry; benchmarks = get);
+
+#[library_benchmark]
+#[bench::x1000(connectors())]
+fn get((connectors, category): Connectors) -> Connectors {
+    for _ in 0..1000 {
+        black_box(connectors.get(black_box(&category))).expect("a connector");
+    }
+    (connectors, category)
+}
+
+type Connectors = (Arc<ConnectorRegistry>, TaskCategory);
+
+fn connectors() -> Connectors {
+    (subjects::connectors(&Warehouse::default()), TaskCategory::from(QUERY))
+}
