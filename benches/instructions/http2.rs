@@ -2,7 +2,7 @@
 //! request to the bytes of its reply, and the client's part, which is always the
 //! same.
 
-use std::{future::pending, hint::black_box, io};
+use std::{future::pending, hint::black_box, io, ops::Range};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use flightdeck::{
@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use crate::{
+    floor,
     subjects::{self, QUERY, Warehouse, of_execution},
     tasks::runtime,
 };
@@ -28,11 +29,16 @@ use crate::{
 /// Tasks that are asked about.
 const TASKS: usize = 100;
 
+/// What gRPC has before a message: a flag and a length.
+const PREFIX: usize = 5;
+
 const CREATE: &str = "flyteidl.service.AsyncAgentService/CreateTask";
 const GET: &str = "flyteidl.service.AsyncAgentService/GetTask";
 const LIST: &str = "flyteidl.service.AgentMetadataService/ListAgents";
 
-library_benchmark_group!(name = grpc; benchmarks = get, get_16_streams, list_agents);
+library_benchmark_group!(name = grpc;
+    benchmarks = get, get_16_streams, create, list_agents, floor_get, floor_get_16_streams, floor_create
+);
 
 // One request after another.
 #[library_benchmark]
@@ -50,10 +56,40 @@ fn get_16_streams(served: Served) -> Served {
     served
 }
 
+// With the actor, its first poll and the timer for the next.
 #[library_benchmark]
-#[bench::x100(Served::new())]
+#[bench::x200(Served::with_requests())]
+fn create((served, requests): (Served, Vec<Bytes>)) -> Served {
+    served.create(&requests);
+    served
+}
+
+#[library_benchmark]
+#[bench::x1000(Served::new())]
 fn list_agents(served: Served) -> Served {
-    served.list_agents(100);
+    served.list_agents(1000);
+    served
+}
+
+// The same of tonic alone.
+#[library_benchmark]
+#[bench::x1000(Served::floor())]
+fn floor_get(served: Served) -> Served {
+    served.get(1000);
+    served
+}
+
+#[library_benchmark]
+#[bench::x1600(Served::floor())]
+fn floor_get_16_streams(served: Served) -> Served {
+    served.get_at_once(16, 100);
+    served
+}
+
+#[library_benchmark]
+#[bench::x200(Served::floor_with_requests())]
+fn floor_create((served, requests): (Served, Vec<Bytes>)) -> Served {
+    served.create(&requests);
     served
 }
 
@@ -61,39 +97,72 @@ fn list_agents(served: Served) -> Served {
 struct Served {
     connection: Connection,
     gets: Vec<Bytes>,
+    /// None of the floor.
+    warehouse: Option<Warehouse>,
     runtime: Runtime,
 }
 
 impl Served {
     fn new() -> Self {
-        let runtime = runtime();
-        let (connection, gets) = runtime.block_on(async {
-            let warehouse = Warehouse::default();
+        let warehouse = Warehouse::default();
+        let polls = warehouse.clone();
+        let start = |server| {
             let connectors = subjects::connectors(&warehouse);
+            let (pipe, config) = (Pipe(Some(server)), Config::default());
+            tokio::spawn(Service::run_on(pipe, config, connectors, subjects::world(), pending()));
+        };
+        let mut served = Self::start(start);
+        served.warehouse = Some(polls);
+        served.warm_up();
+        served
+    }
+
+    fn floor() -> Self {
+        let mut served = Self::start(|server| drop(tokio::spawn(floor::serve(server))));
+        served.warm_up();
+        served
+    }
+
+    fn with_requests() -> (Self, Vec<Bytes>) {
+        (Self::new(), creates(TASKS..TASKS + 200))
+    }
+
+    fn floor_with_requests() -> (Self, Vec<Bytes>) {
+        (Self::floor(), creates(TASKS..TASKS + 200))
+    }
+
+    fn start(serve: impl FnOnce(DuplexStream)) -> Self {
+        let runtime = runtime();
+        let connection = runtime.block_on(async {
             let (client, server) = duplex(1 << 16);
-            let service = Service::run_on(
-                Pipe(Some(server)),
-                Config::default(),
-                connectors,
-                subjects::world(),
-                pending(),
-            );
-            tokio::spawn(service);
-            let connection = Connection::open(client).await;
-            let mut gets = Vec::new();
-            for number in 0..TASKS {
-                let create = message(&of_execution(&subjects::query(), number));
-                let reply = connection.ask(CREATE, &create).await;
-                let created = CreateTaskResponse::decode(&reply[5..]).expect("a handle");
-                gets.push(message(&get_of(created.resource_meta)));
-            }
-            warehouse.polled(TASKS).await;
-            for request in &gets {
-                connection.ask(GET, request).await;
-            }
-            (connection, gets)
+            serve(server);
+            Connection::open(client).await
         });
-        Self { connection, gets, runtime }
+        Self { connection, gets: Vec::new(), warehouse: None, runtime }
+    }
+
+    /// Creates tasks and asks about each.
+    fn warm_up(&mut self) {
+        let replies = self.create(&creates(0..TASKS));
+        let handle = |reply: Bytes| {
+            CreateTaskResponse::decode(&reply[PREFIX..]).expect("a handle").resource_meta
+        };
+        self.gets = replies.into_iter().map(|reply| message(&get_of(handle(reply)))).collect();
+        self.get(TASKS);
+    }
+
+    fn create(&self, requests: &[Bytes]) -> Vec<Bytes> {
+        self.runtime.block_on(async {
+            let polls = self.warehouse.as_ref().map_or(0, Warehouse::polls) + requests.len();
+            let mut replies = Vec::with_capacity(requests.len());
+            for request in requests {
+                replies.push(self.connection.ask(CREATE, request).await);
+            }
+            if let Some(warehouse) = &self.warehouse {
+                warehouse.polled(polls).await;
+            }
+            replies
+        })
     }
 
     fn get(&self, times: usize) {
@@ -122,6 +191,12 @@ impl Served {
             }
         });
     }
+}
+
+/// The bodies of Creates.
+fn creates(numbers: Range<usize>) -> Vec<Bytes> {
+    let request = subjects::query();
+    numbers.map(|number| message(&of_execution(&request, number))).collect()
 }
 
 /// A message with the prefix that gRPC has before it.

@@ -5,6 +5,7 @@
 //! `benches/instructions/check` runs it and compares the counts with those of
 //! `counts.json`. The number in a bench's id is how often it does the operation.
 
+mod floor;
 mod http2;
 #[path = "../common/subjects.rs"]
 mod subjects;
@@ -17,8 +18,14 @@ use http2::grpc;
 use tasks::{sensor, task};
 use wire::{handle, literal, registry, webhook};
 
+// Blocks that are given back are handed out again from a list of their size, as
+// far as it reaches; beyond it the state of the heap decides what a look for one
+// takes, and that is never the same.
+const MALLOC: &str = "glibc.malloc.tcache_count=65535";
+
 main!(
     config = LibraryBenchmarkConfig::default()
+        .env("GLIBC_TUNABLES", MALLOC)
         .tool(Callgrind::with_args(["--cache-sim=no"]));
     library_benchmark_groups = handle, literal, webhook, registry, task, sensor, grpc
 );

@@ -57,11 +57,11 @@ library_benchmark_group!(name = literal; benchmarks = inputs_to_values, custom_t
 
 #[library_benchmark]
 #[bench::x100(inputs())]
-fn inputs_to_values(inputs: LiteralMap) -> LiteralMap {
-    for _ in 0..100 {
-        black_box(map_to_dict(black_box(&inputs))).expect("values");
+fn inputs_to_values(requests: Vec<LiteralMap>) -> Vec<LiteralMap> {
+    for inputs in &requests {
+        black_box(map_to_dict(black_box(inputs))).expect("values");
     }
-    inputs
+    requests
 }
 
 #[library_benchmark]
@@ -83,8 +83,9 @@ fn json_to_literal(reply: serde_json::Value) -> serde_json::Value {
     reply
 }
 
-fn inputs() -> LiteralMap {
-    subjects::webhook().inputs.expect("inputs")
+/// Each with an order of its own, as hash maps have it.
+fn inputs() -> Vec<LiteralMap> {
+    (0..100).map(|_| subjects::webhook().inputs.expect("inputs")).collect()
 }
 
 fn custom() -> Struct {
@@ -105,16 +106,19 @@ library_benchmark_group!(name = webhook; benchmarks = render);
 // All that precedes the request, which is not sent.
 #[library_benchmark]
 #[bench::x100(unsendable())]
-fn render((connector, task): (WebhookConnector, TaskRequest)) -> (WebhookConnector, TaskRequest) {
-    for _ in 0..100 {
-        black_box(block_on(connector.r#do(black_box(&task)))).expect("a resource");
+fn render((connector, tasks): Rendering) -> Rendering {
+    for task in &tasks {
+        black_box(block_on(connector.r#do(black_box(task)))).expect("a resource");
     }
-    (connector, task)
+    (connector, tasks)
 }
 
-fn unsendable() -> (WebhookConnector, TaskRequest) {
+type Rendering = (WebhookConnector, Vec<TaskRequest>);
+
+fn unsendable() -> Rendering {
     let connector = WebhookConnector::new(&Config::default().webhook).expect("a connector");
-    (connector, subjects::task_request(subjects::unsendable_webhook()))
+    let task = || subjects::task_request(subjects::unsendable_webhook());
+    (connector, (0..100).map(|_| task()).collect())
 }
 
 library_benchmark_group!(name = registry; benchmarks = get);
