@@ -1,5 +1,6 @@
 //! What is measured alone: requests that flytekit compiled, and connectors
 //! whose backends answer at once.
+#![allow(dead_code, reason = "each bench uses a part of it")]
 
 use std::{
     sync::{
@@ -48,7 +49,21 @@ pub fn webhook() -> CreateTaskRequest {
     read(include_bytes!("../../tests/fixtures/flytekit-1.16/webhook_post.create.binpb"))
 }
 
-/// The same with a time-out that is no number: the connector finds out when all
+/// The reply of a webhook, as its outputs tell it.
+pub fn reply() -> serde_json::Value {
+    serde_json::json!({
+        "status_code": 200,
+        "response_data": "{\"id\": 17, \"state\": \"queued\"}",
+        "input_data": {"mixed": "n=10 f=1.5", "n": 10, "text": "hi"},
+        "url": "http://127.0.0.1:18080/hook/10",
+    })
+}
+
+/// A meta of flytekit's own service.
+pub const PLAIN_META: &[u8] =
+    br#"{"job_id": "f1a2b3c4d5e6f7", "project": "flyte-test", "location": "US"}"#;
+
+/// The Create of a webhook with a time-out that is no number: the connector finds out when all
 /// the rest is ready to be sent.
 pub fn unsendable_webhook() -> CreateTaskRequest {
     let mut request = webhook();
@@ -233,8 +248,8 @@ pub fn world() -> World {
 }
 
 /// The supervisor, with a warehouse.
-pub async fn tasks(warehouse: &Warehouse) -> Tasks {
+pub async fn tasks(config: &Config, warehouse: &Warehouse) -> Tasks {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
-    let tasks = Tasks::start(&Config::default(), connectors(warehouse), metrics, world()).await;
+    let tasks = Tasks::start(config, connectors(warehouse), metrics, world()).await;
     tasks.expect("a supervisor")
 }

@@ -78,7 +78,7 @@ impl Bed {
         let runtime = runtime();
         let warehouse = Warehouse::default();
         let (tasks, handles) = runtime.block_on(async {
-            let tasks = subjects::tasks(&warehouse).await;
+            let tasks = subjects::tasks(&Config::default(), &warehouse).await;
             let mut handles = Vec::new();
             for number in 0..WARM_UP {
                 let request = of_execution(&subjects::query(), number);

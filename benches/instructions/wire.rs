@@ -18,7 +18,7 @@ use futures::executor::block_on;
 use gungraun::{library_benchmark, library_benchmark_group};
 use prost_types::Struct;
 
-use crate::subjects::{self, QUERY, Warehouse};
+use crate::subjects::{self, PLAIN_META, QUERY, Warehouse};
 
 library_benchmark_group!(name = handle; benchmarks = encode, decode, plain);
 
@@ -42,7 +42,7 @@ fn decode(bytes: Bytes) -> Bytes {
 
 // A meta of flytekit's service.
 #[library_benchmark]
-#[bench::x100(br#"{"job_id": "f1a2b3c4d5e6f7", "project": "p", "location": "US"}"#)]
+#[bench::x100(PLAIN_META)]
 fn plain(meta: &[u8]) {
     for _ in 0..100 {
         black_box(Handle::decode(black_box(meta))).expect("a plain meta");
@@ -75,7 +75,7 @@ fn custom_to_values(custom: Struct) -> Struct {
 
 // An object, which becomes msgpack.
 #[library_benchmark]
-#[bench::x100(reply())]
+#[bench::x100(subjects::reply())]
 fn json_to_literal(reply: serde_json::Value) -> serde_json::Value {
     for _ in 0..100 {
         black_box(from_json(black_box(&reply)));
@@ -90,15 +90,6 @@ fn inputs() -> Vec<LiteralMap> {
 
 fn custom() -> Struct {
     subjects::webhook().template.and_then(|template| template.custom).expect("a custom")
-}
-
-fn reply() -> serde_json::Value {
-    serde_json::json!({
-        "status_code": 200,
-        "response_data": "{\"id\": 17, \"state\": \"queued\"}",
-        "input_data": {"mixed": "n=10 f=1.5", "n": 10, "text": "hi"},
-        "url": "http://127.0.0.1:18080/hook/10",
-    })
 }
 
 library_benchmark_group!(name = webhook; benchmarks = render);
