@@ -11,6 +11,9 @@ use tonic::{Status, transport::Channel};
 
 use super::{Call, Calls};
 
+/// The most that is told apart, in microseconds: ten minutes.
+const MOST: u64 = 600_000_000;
+
 /// Calls, or one of them, with how long each good reply took in microseconds.
 #[derive(Clone)]
 pub struct Timed<C> {
@@ -20,7 +23,7 @@ pub struct Timed<C> {
 
 impl<C> Timed<C> {
     pub fn of(call: C) -> Self {
-        let latency = Histogram::new(3).expect("three digits");
+        let latency = Histogram::new_with_max(MOST, 3).expect("three digits");
         Self { call, latency: Arc::new(Mutex::new(latency)) }
     }
 

@@ -158,11 +158,11 @@ impl Row {
             report.figure(of(&format!("{name}: page faults")), "a task", cost.faults());
         }
         let memory = self.created.memory();
-        report.aimed(of("memory, polled once"), "KiB each", memory, memory_target(self.count));
+        report.aimed(of("memory, created"), "KiB each", memory, memory_target(self.count));
         report.figure(of("adopted after a restart"), "s", self.adopted.took.as_secs_f64());
         report.figure(of("Get that adopts: rate"), "calls/s", self.adopted.gets.rate());
         report.figure(of("Get that adopts: p99"), "ms", self.adopted.p99.as_secs_f64() * 1e3);
-        self.polled.tell(&what, report);
+        self.polled.tell(&format!("{what}, adopted"), report);
         report.figure(of("stop"), "s", self.drained.as_secs_f64());
     }
 }

@@ -10,7 +10,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use self::axis::{Axis, Scale};
+use self::axis::{Axis, Scale, label};
 use super::{Row, thousands};
 use crate::{
     report::digits,
@@ -18,6 +18,7 @@ use crate::{
 };
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Told = (Rectangle<(i32, i32)>, Text<'static, (i32, i32), String>);
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 const SIZE: (u32, u32) = (1200, 760);
@@ -37,7 +38,7 @@ struct Panel {
     target: Option<f64>,
 }
 
-/// What is measured, with a name where there are several.
+/// What is measured.
 struct Line {
     name: &'static str,
     value: fn(&Row) -> f64,
@@ -49,8 +50,8 @@ const PANELS: [Panel; 6] = [
         unit: "KiB",
         scale: Scale::Linear,
         lines: &[
-            Line { name: "polled every 10 s", value: |row| row.polled.memory },
-            Line { name: "polled once", value: |row| row.created.memory() },
+            Line { name: "adopted and polled", value: |row| row.polled.memory },
+            Line { name: "created", value: |row| row.created.memory() },
         ],
         target: Some(MOST_MEMORY),
     },
@@ -65,10 +66,10 @@ const PANELS: [Panel; 6] = [
         target: None,
     },
     Panel {
-        title: "CPU while nobody asks, a poll every 10 s",
+        title: "CPU while nobody asks",
         unit: "cores",
         scale: Scale::Logarithmic,
-        lines: &[Line { name: "", value: |row| row.polled.cores }],
+        lines: &[Line { name: "a poll every 10 s each", value: |row| row.polled.cores }],
         target: None,
     },
     Panel {
@@ -85,14 +86,20 @@ const PANELS: [Panel; 6] = [
         title: "All live again after a restart",
         unit: "s",
         scale: Scale::Logarithmic,
-        lines: &[Line { name: "", value: |row| row.adopted.took.as_secs_f64() }],
+        lines: &[Line {
+            name: "a Get each, 32 at once",
+            value: |row| row.adopted.took.as_secs_f64(),
+        }],
         target: None,
     },
     Panel {
         title: "Stop",
         unit: "s",
         scale: Scale::Logarithmic,
-        lines: &[Line { name: "", value: |row| row.drained.as_secs_f64() }],
+        lines: &[Line {
+            name: "SIGTERM until the process has ended",
+            value: |row| row.drained.as_secs_f64(),
+        }],
         target: None,
     },
 ];
@@ -110,19 +117,18 @@ pub(super) fn draw(rows: &[Row], path: &Path) -> Drawn {
 
 impl Panel {
     fn draw(&self, rows: &[Row], area: &Area<'_>) -> Drawn {
-        area.draw(&Text::new(format!("{}, {}", self.title, self.unit), (20, 20), text(19, INK)))?;
+        area.draw(&Text::new(format!("{}, {}", self.title, self.unit), (20, 18), text(20, INK)))?;
         self.draw_names(area)?;
 
-        let counts: Vec<_> = rows.iter().map(|row| row.count as f64).collect();
         let values = self.lines.iter().flat_map(|line| rows.iter().map(line.value));
         let y = Axis::of(self.scale, values.chain(self.target));
-        let x = Axis::of_each(counts);
+        let x = Axis::of_each(rows.iter().map(|row| row.count as f64).collect());
         let ends = x.ends();
         let mut chart = ChartBuilder::on(area)
-            .margin_top(68)
+            .margin_top(70)
             .margin_right(24)
-            .set_label_area_size(LabelAreaPosition::Left, 58)
-            .set_label_area_size(LabelAreaPosition::Bottom, 36)
+            .set_label_area_size(LabelAreaPosition::Left, 62)
+            .set_label_area_size(LabelAreaPosition::Bottom, 48)
             .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
@@ -132,42 +138,63 @@ impl Panel {
             .axis_style(GRID)
             .label_style(text(15, FAINT))
             .x_label_formatter(&|x| thousands(x.round() as usize))
-            .y_label_formatter(&|y| self.scale.label(*y))
+            .y_label_formatter(&|y| label(*y))
+            .x_desc("live tasks")
+            .axis_desc_style(text(15, FAINT))
             .draw()?;
         if let Some(target) = self.target {
             let line = ends.map(|x| (x, target));
             chart.draw_series(DashedLineSeries::new(line, 5, 4, FAINT.stroke_width(1)))?;
-            let told = format!("target: {} {}", digits(target), self.unit);
-            let style = text(14, FAINT).pos(Pos::new(HPos::Left, VPos::Bottom));
-            chart.draw_series([Text::new(told, line[0], style)])?;
+        }
+        let points = |line: &Line| -> Vec<_> {
+            rows.iter().map(|row| (row.count as f64, (line.value)(row))).collect()
+        };
+        for (line, color) in self.lines.iter().zip(COLORS) {
+            chart.draw_series(LineSeries::new(points(line), color.stroke_width(2)))?;
         }
         for (line, color) in self.lines.iter().zip(COLORS) {
-            let points: Vec<_> =
-                rows.iter().map(|row| (row.count as f64, (line.value)(row))).collect();
-            chart.draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))?;
-            chart.draw_series(points.iter().map(|at| Circle::new(*at, 4, color.filled())))?;
-            let labels = rows.iter().zip(points).map(|(row, at)| {
-                let higher = self.lines.iter().all(|other| at.1 >= (other.value)(row));
-                let (up, from) = if higher { (-8, VPos::Bottom) } else { (9, VPos::Top) };
-                let style = text(15, color).pos(Pos::new(HPos::Center, from));
-                EmptyElement::at(at) + Text::new(digits(at.1), (0, up), style)
+            let marks = rows.iter().zip(points(line)).map(|(row, at)| {
+                let is_highest = self.lines.iter().all(|other| at.1 >= (other.value)(row));
+                let (paper, value) = told(at.1, color, is_highest);
+                EmptyElement::at(at) + paper + value + Circle::new((0, 0), 4, color.filled())
             });
-            chart.draw_series(labels)?;
+            chart.draw_series(marks)?;
         }
         Ok(())
     }
 
-    /// The names of the lines, in their colours.
+    /// The names of the lines, each in its colour.
     fn draw_names(&self, area: &Area<'_>) -> Drawn {
         let mut left = 20;
-        for (line, color) in self.lines.iter().zip(COLORS).filter(|(line, _)| !line.name.is_empty())
-        {
-            area.draw(&Circle::new((left + 5, 52), 4, color.filled()))?;
-            area.draw(&Text::new(line.name, (left + 15, 45), text(15, color)))?;
-            left += 40 + 7 * i32::try_from(line.name.len())?;
+        let mut draw_name = |name: &str, color: RGBColor, is_dashed: bool| -> Drawn {
+            let dash = |from| PathElement::new([(from, 54), (from + 4, 54)], color.stroke_width(1));
+            match is_dashed {
+                true => [0, 7].map(|at| area.draw(&dash(left + at))).into_iter().collect(),
+                false => area.draw(&Circle::new((left + 5, 54), 4, color.filled())),
+            }?;
+            area.draw(&Text::new(name.to_owned(), (left + 16, 47), text(15, color)))?;
+            left += 34 + 7 * i32::try_from(name.len())?;
+            Ok(())
+        };
+        for (line, color) in self.lines.iter().zip(COLORS) {
+            draw_name(line.name, color, false)?;
         }
-        Ok(())
+        match self.target {
+            Some(target) => draw_name(&format!("at most {}", digits(target)), FAINT, true),
+            None => Ok(()),
+        }
     }
+}
+
+/// A value beside its point: above it, or below where another is above. With
+/// it what is behind, so that no line runs through the digits.
+fn told(value: f64, color: RGBColor, is_above: bool) -> Told {
+    let value = digits(value);
+    let (x, y) = if is_above { (-9, -16) } else { (0, 17) };
+    let half = 4 * i32::try_from(value.len()).unwrap_or_default();
+    let paper = Rectangle::new([(x - half, y - 7), (x + half, y + 7)], WHITE.mix(0.8).filled());
+    let style = text(15, color).pos(Pos::new(HPos::Center, VPos::Center));
+    (paper, Text::new(value, (x, y), style))
 }
 
 fn text(size: u32, color: RGBColor) -> TextStyle<'static> {

@@ -19,12 +19,12 @@ impl Scale {
             Self::Logarithmic => value.max(1e-3).log10(),
         }
     }
+}
 
-    /// A value that is marked, in as many digits as it has.
-    pub(super) fn label(self, value: f64) -> String {
-        let digits = (-value.log10().floor()).max(0.0) as usize;
-        if value > 0.0 { format!("{value:.digits$}") } else { "0".to_owned() }
-    }
+/// A value that is marked, in as many digits as it has.
+pub(super) fn label(value: f64) -> String {
+    let digits = (-value.log10().floor()).max(0.0) as usize;
+    if value > 0.0 { format!("{value:.digits$}") } else { "0".to_owned() }
 }
 
 /// The values that have a place, and those that are marked.
