@@ -64,6 +64,11 @@ impl Cost {
     pub fn faults(&self) -> f64 {
         self.usage.faults as f64 / self.done.calls as f64
     }
+
+    /// KiB that a call leaves in memory.
+    pub fn memory(&self) -> f64 {
+        self.usage.resident / 1024.0 / self.done.calls as f64
+    }
 }
 
 /// Rounds of the same measurement of the floor and of the service.

@@ -19,7 +19,7 @@ const TASKS: usize = 20_000;
 const AFTERWARDS: Duration = Duration::from_millis(500);
 
 /// No poll but the first while it is measured, and no tombstones.
-const CONFIG: &str = "tasks.retention = \"0s\"\npolling.first = []\npolling.interval = \"1h\"\n\
+pub const CONFIG: &str = "tasks.retention = \"0s\"\npolling.first = []\npolling.interval = \"1h\"\n\
                       polling.max_backoff = \"1h\"\n";
 
 pub fn run(settings: &Settings, report: &mut Report) {

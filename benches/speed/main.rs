@@ -17,6 +17,7 @@ mod messages;
 mod peer;
 mod process;
 mod report;
+mod scale;
 mod sensors;
 mod service;
 mod startup;
@@ -42,12 +43,13 @@ struct Bench {
 }
 
 /// In the order in which they run.
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench { name: "startup", about: "start to SERVING, memory when idle", run: startup::run },
     Bench { name: "get", about: "CPU of a Get over a bare tonic server's, traces", run: get::run },
     Bench { name: "create", about: "the same of a Create and a Delete", run: create::run },
     Bench { name: "calls", about: "the same of the other calls", run: calls::run },
     Bench { name: "peer", about: "calls a second beside flytekit's service", run: peer::run },
+    Bench { name: "scale", about: "cost against the number of tasks, and a plot", run: scale::run },
     Bench { name: "stores", about: "100,000 sensors on 1,000 objects", run: stores::run },
     Bench { name: "churn", about: "no growth while short tasks come and go", run: churn::run },
     Bench { name: "forwarding", about: "Python sensors behind it", run: forwarding::run },

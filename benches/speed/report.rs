@@ -61,6 +61,17 @@ impl Report {
         self.add(name.into(), unit, vec![value], None);
     }
 
+    /// A figure that was measured once, and where it should be, if anywhere.
+    pub fn aimed(
+        &mut self,
+        name: impl Into<String>,
+        unit: &'static str,
+        value: f64,
+        target: Option<Target>,
+    ) {
+        self.add(name.into(), unit, vec![value], target);
+    }
+
     /// A figure that should be somewhere, as the median of rounds.
     pub fn targeted(
         &mut self,
@@ -174,11 +185,12 @@ impl Figure {
 }
 
 /// Three digits that say something.
-fn digits(value: f64) -> String {
+pub fn digits(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        size if size >= 0.1 || size == 0.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
     }
 }
 

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use crate::{
     Settings,
+    cost::SIXTEEN,
+    load::{Creates, Until, closed},
+    messages,
     report::Report,
     runtime,
-    sensors::Polled,
+    sensors::{Polled, primed},
     service::{Service, store},
 };
 
@@ -29,14 +32,19 @@ async fn measure(settings: &Settings, report: &mut Report) {
     let service = Service::flightdeck(&format!(
         "storage.s3.endpoint = {url:?}\nstorage.s3.anonymous = true\n"
     ));
-    let path = |number: usize| {
+    let creates = Creates::new(|number| {
         let object = number % OBJECTS;
-        format!("s3://bench/{}/{object}", object / 100)
-    };
+        messages::file_sensor(&format!("s3://bench/{}/{object}", object / 100))
+    });
+    let without = primed(&service, &creates).await;
+    let count = settings.count(SENSORS, 1_000);
+    let all = Until::Count(count);
+    closed(&service, &creates, SIXTEEN.connections, SIXTEEN.streams, all).await;
+
     let mut before = 0;
     let from_now_on = async || before = store::requests(&url).await;
-    let count = settings.count(SENSORS, 1_000);
-    let polled = Polled::of(&service, count, path, settings.time(TIME), from_now_on).await;
+    let time = settings.time(TIME);
+    let polled = Polled::of(&service, count, without, time, from_now_on).await;
     let requests = (store::requests(&url).await - before) as f64;
     polled.tell(&format!("{count} sensors on {OBJECTS} objects"), report);
     report.figure("requests in a round of 10 s", "", requests / polled.seconds * ROUND);

@@ -8,8 +8,8 @@ use std::sync::{
 use bytes::Bytes;
 use flightdeck::wire::flyteidl::{
     admin::{
-        CreateRequestHeader, CreateTaskRequest, ExecuteTaskSyncRequest, GetTaskRequest,
-        ListAgentsRequest, execute_task_sync_request::Part, execute_task_sync_response::Res,
+        CreateRequestHeader, CreateTaskRequest, ExecuteTaskSyncRequest, ListAgentsRequest,
+        execute_task_sync_request::Part, execute_task_sync_response::Res,
     },
     core::task_execution::Phase,
     service::{
@@ -40,11 +40,11 @@ pub trait Call: Clone + Send + 'static {
 
 /// Asks how tasks are doing that are running, one after the other.
 #[derive(Clone)]
-pub struct Gets(Arc<[GetTaskRequest]>);
+pub struct Gets(Arc<[Bytes]>);
 
 impl Gets {
     pub fn of(handles: &[Bytes]) -> Self {
-        Self(handles.iter().map(messages::get).collect())
+        Self(handles.into())
     }
 }
 
@@ -58,8 +58,8 @@ impl Calls for Gets {
 
 impl Call for (Gets, AsyncAgentServiceClient<Channel>) {
     async fn call(&mut self, number: usize) -> Result<(), Status> {
-        let requests = &self.0.0;
-        let request = requests[number % requests.len()].clone();
+        let handles = &self.0.0;
+        let request = messages::get(&handles[number % handles.len()]);
         let reply = self.1.get_task(request).await?.into_inner();
         assert_eq!(reply.resource.map(|resource| resource.phase()), Some(Phase::Running));
         Ok(())
@@ -99,6 +99,8 @@ impl Call for (Creates, AsyncAgentServiceClient<Channel>) {
         let request = (self.0.request)(self.0.created.fetch_add(1, Relaxed));
         let handle = self.1.create_task(request).await?.into_inner().resource_meta;
         assert!(!handle.is_empty(), "a handle");
+        // A copy: what came is a part of the buffer that it was read into.
+        let handle = Bytes::copy_from_slice(&handle);
         self.0.handles.lock().expect("no panic").push(handle);
         Ok(())
     }

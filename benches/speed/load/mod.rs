@@ -3,7 +3,9 @@
 mod calls;
 mod closed;
 mod open;
+mod timed;
 
 pub use calls::{Call, Calls, Creates, Deletes, Executes, Gets, Lists};
 pub use closed::{Closed, Until, closed};
 pub use open::{Open, open};
+pub use timed::Timed;

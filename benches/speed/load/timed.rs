@@ -1,0 +1,53 @@
+//! How long the calls of a closed loop take: as callers see it who wait for one
+//! reply before they ask again, so a stall of the service shows in few calls.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use tonic::{Status, transport::Channel};
+
+use super::{Call, Calls};
+
+/// The most that is told apart, in microseconds: ten minutes.
+const MOST: u64 = 600_000_000;
+
+/// Calls, or one of them, with how long each good reply took in microseconds.
+#[derive(Clone)]
+pub struct Timed<C> {
+    call: C,
+    latency: Arc<Mutex<Histogram<u64>>>,
+}
+
+impl<C> Timed<C> {
+    pub fn of(call: C) -> Self {
+        let latency = Histogram::new_with_max(MOST, 3).expect("three digits");
+        Self { call, latency: Arc::new(Mutex::new(latency)) }
+    }
+
+    /// A quantile of how long they took since this was made.
+    pub fn quantile(&self, quantile: f64) -> Duration {
+        let latency = self.latency.lock().expect("no panic");
+        Duration::from_micros(latency.value_at_quantile(quantile))
+    }
+}
+
+impl<C: Calls> Calls for Timed<C> {
+    type Call = Timed<C::Call>;
+
+    fn on(&self, channel: Channel) -> Self::Call {
+        Timed { call: self.call.on(channel), latency: self.latency.clone() }
+    }
+}
+
+impl<C: Call> Call for Timed<C> {
+    async fn call(&mut self, number: usize) -> Result<(), Status> {
+        let began = Instant::now();
+        self.call.call(number).await?;
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.latency.lock().expect("no panic").saturating_record(took);
+        Ok(())
+    }
+}
