@@ -4,6 +4,6 @@ mod calls;
 mod closed;
 mod open;
 
-pub use calls::{Call, Calls, Creates, Deletes, Executes, Gets, Lists};
+pub use calls::{Call, Calls, Creates, Deletes, Executes, Gets, Lists, request};
 pub use closed::{Closed, Until, closed};
-pub use open::{Open, open};
+pub use open::{Open, Seen, Stage, histogram, micros, millis, open};
