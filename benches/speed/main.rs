@@ -10,17 +10,21 @@ mod cost;
 mod create;
 mod forwarding;
 mod get;
+mod latency;
 mod lateness;
 mod load;
 mod machine;
 mod messages;
+mod overload;
 mod peer;
 mod process;
+mod propeller;
 mod report;
 mod sensors;
 mod service;
 mod startup;
 mod stores;
+mod upstream;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -42,11 +46,15 @@ struct Bench {
 }
 
 /// In the order in which they run.
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 12] = [
     Bench { name: "startup", about: "start to SERVING, memory when idle", run: startup::run },
     Bench { name: "get", about: "CPU of a Get over a bare tonic server's, traces", run: get::run },
     Bench { name: "create", about: "the same of a Create and a Delete", run: create::run },
     Bench { name: "calls", about: "the same of the other calls", run: calls::run },
+    Bench { name: "upstream", about: "the same of a task that is forwarded", run: upstream::run },
+    Bench { name: "latency", about: "latency at parts of the highest rate", run: latency::run },
+    Bench { name: "overload", about: "2x and 10x of what it can do", run: overload::run },
+    Bench { name: "propeller", about: "one propeller's tasks, 100x faster", run: propeller::run },
     Bench { name: "peer", about: "calls a second beside flytekit's service", run: peer::run },
     Bench { name: "stores", about: "100,000 sensors on 1,000 objects", run: stores::run },
     Bench { name: "churn", about: "no growth while short tasks come and go", run: churn::run },
