@@ -4,7 +4,10 @@ use bytes::Bytes;
 use flightdeck::wire::{
     flyteidl::{
         admin::{CreateTaskRequest, DeleteTaskRequest, GetTaskRequest, TaskCategory},
-        core::{LiteralMap, TaskTemplate, TypedInterface, Variable, VariableMap},
+        core::{
+            LiteralMap, LiteralType, SimpleType, TaskTemplate, TypedInterface, Variable,
+            VariableMap, literal_type,
+        },
     },
     literal,
 };
@@ -16,7 +19,10 @@ pub const SENSOR: &str = "sensor";
 /// The Create of a FileSensor, as flytekit compiles it.
 pub fn file_sensor(path: &str) -> CreateTaskRequest {
     let custom = [("sensor_module", "flytekit.sensor.file_sensor"), ("sensor_name", "FileSensor")];
-    let inputs = VariableMap { variables: [("path".to_owned(), Variable::default())].into() };
+    let text = literal_type::Type::Simple(SimpleType::String.into());
+    let path_type = LiteralType { r#type: Some(text), ..LiteralType::default() };
+    let variable = Variable { r#type: Some(path_type), ..Variable::default() };
+    let inputs = VariableMap { variables: [("path".to_owned(), variable)].into() };
     CreateTaskRequest {
         template: Some(TaskTemplate {
             r#type: SENSOR.to_owned(),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Tasks that are created, and deleted again, in a round.
-const TASKS: usize = 4_000;
+const TASKS: usize = 8_000;
 /// Tasks that are asked about.
 const ASKED: usize = 100;
 /// How long each of the other measurements takes.
