@@ -53,7 +53,7 @@ async fn measure(settings: &Settings, report: &mut Report) {
 }
 
 /// Creates so many tasks, and deletes them.
-async fn live(service: &Service, count: usize) -> (Cost, Cost) {
+pub async fn live(service: &Service, count: usize) -> (Cost, Cost) {
     let creates = waiting();
     let until = Until::Count(count);
     let created = Cost::of(service, &creates, SIXTEEN, until, AFTERWARDS).await;

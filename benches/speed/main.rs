@@ -10,18 +10,23 @@ mod cost;
 mod create;
 mod forwarding;
 mod get;
+mod latency;
 mod lateness;
 mod load;
 mod machine;
 mod messages;
+mod micro;
+mod overload;
 mod peer;
 mod process;
+mod propeller;
 mod report;
 mod scale;
 mod sensors;
 mod service;
 mod startup;
 mod stores;
+mod upstream;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -43,11 +48,16 @@ struct Bench {
 }
 
 /// In the order in which they run.
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 14] = [
     Bench { name: "startup", about: "start to SERVING, memory when idle", run: startup::run },
+    Bench { name: "micro", about: "single steps, in process", run: steps },
     Bench { name: "get", about: "CPU of a Get over a bare tonic server's, traces", run: get::run },
     Bench { name: "create", about: "the same of a Create and a Delete", run: create::run },
     Bench { name: "calls", about: "the same of the other calls", run: calls::run },
+    Bench { name: "upstream", about: "the same of a task that is forwarded", run: upstream::run },
+    Bench { name: "latency", about: "latency at parts of the highest rate", run: latency::run },
+    Bench { name: "overload", about: "2x and 10x of what it can do", run: overload::run },
+    Bench { name: "propeller", about: "one propeller's tasks, 100x faster", run: propeller::run },
     Bench { name: "peer", about: "calls a second beside flytekit's service", run: peer::run },
     Bench { name: "scale", about: "cost against the number of tasks, and a plot", run: scale::run },
     Bench { name: "stores", about: "100,000 sensors on 1,000 objects", run: stores::run },
@@ -145,6 +155,15 @@ fn main() {
             eprintln!("cannot write {}: {error}", settings.json.display());
             std::process::exit(1);
         }
+    }
+}
+
+/// Single steps, by criterion.
+fn steps(settings: &Settings, report: &mut Report) {
+    let time = settings.time(Duration::from_secs(1));
+    micro::run(&mut micro::criterion().measurement_time(time));
+    for (step, nanos) in micro::estimates().expect("what criterion wrote") {
+        report.figure(step, "ns", nanos);
     }
 }
 

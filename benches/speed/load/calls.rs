@@ -1,8 +1,11 @@
 //! The calls that load is made of: each checks its reply.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -34,8 +37,22 @@ pub trait Calls: Clone + Send + Sync + 'static {
 /// A call on a connection.
 pub trait Call: Clone + Send + 'static {
     /// Makes the call with this number, and checks the reply: one that is not
-    /// what it must be ends the bench.
-    fn call(&mut self, number: usize) -> impl Future<Output = Result<(), Status>> + Send;
+    /// what it must be ends the bench. The service is told how long the caller
+    /// will wait, if there is a limit.
+    fn call(
+        &mut self,
+        number: usize,
+        limit: Option<Duration>,
+    ) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+/// A request of a caller who waits so long.
+pub fn request<T>(message: T, limit: Option<Duration>) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(limit) = limit {
+        request.set_timeout(limit);
+    }
+    request
 }
 
 /// Asks how tasks are doing that are running, one after the other.
@@ -57,10 +74,10 @@ impl Calls for Gets {
 }
 
 impl Call for (Gets, AsyncAgentServiceClient<Channel>) {
-    async fn call(&mut self, number: usize) -> Result<(), Status> {
+    async fn call(&mut self, number: usize, limit: Option<Duration>) -> Result<(), Status> {
         let handles = &self.0.0;
-        let request = messages::get(&handles[number % handles.len()]);
-        let reply = self.1.get_task(request).await?.into_inner();
+        let message = messages::get(&handles[number % handles.len()]);
+        let reply = self.1.get_task(request(message, limit)).await?.into_inner();
         assert_eq!(reply.resource.map(|resource| resource.phase()), Some(Phase::Running));
         Ok(())
     }
@@ -95,9 +112,9 @@ impl Calls for Creates {
 }
 
 impl Call for (Creates, AsyncAgentServiceClient<Channel>) {
-    async fn call(&mut self, _number: usize) -> Result<(), Status> {
-        let request = (self.0.request)(self.0.created.fetch_add(1, Relaxed));
-        let handle = self.1.create_task(request).await?.into_inner().resource_meta;
+    async fn call(&mut self, _number: usize, limit: Option<Duration>) -> Result<(), Status> {
+        let message = (self.0.request)(self.0.created.fetch_add(1, Relaxed));
+        let handle = self.1.create_task(request(message, limit)).await?.into_inner().resource_meta;
         assert!(!handle.is_empty(), "a handle");
         // A copy: what came is a part of the buffer that it was read into.
         let handle = Bytes::copy_from_slice(&handle);
@@ -125,8 +142,9 @@ impl Calls for Deletes {
 }
 
 impl Call for (Deletes, AsyncAgentServiceClient<Channel>) {
-    async fn call(&mut self, number: usize) -> Result<(), Status> {
-        self.1.delete_task(messages::delete(&self.0.0[number])).await.map(drop)
+    async fn call(&mut self, number: usize, limit: Option<Duration>) -> Result<(), Status> {
+        let message = messages::delete(&self.0.0[number]);
+        self.1.delete_task(request(message, limit)).await.map(drop)
     }
 }
 
@@ -165,8 +183,8 @@ impl Calls for Executes {
 }
 
 impl Call for (Executes, SyncAgentServiceClient<Channel>) {
-    async fn call(&mut self, _number: usize) -> Result<(), Status> {
-        let parts = Request::new(iter(self.0.parts()));
+    async fn call(&mut self, _number: usize, limit: Option<Duration>) -> Result<(), Status> {
+        let parts = request(iter(self.0.parts()), limit);
         let mut replies = self.1.execute_task_sync(parts).await?.into_inner();
         let first = replies.message().await?.and_then(|reply| reply.res);
         let Some(Res::Header(header)) = first else {
@@ -192,8 +210,9 @@ impl Calls for Lists {
 }
 
 impl Call for AgentMetadataServiceClient<Channel> {
-    async fn call(&mut self, _number: usize) -> Result<(), Status> {
-        let agents = self.list_agents(ListAgentsRequest {}).await?.into_inner().agents;
+    async fn call(&mut self, _number: usize, limit: Option<Duration>) -> Result<(), Status> {
+        let agents =
+            self.list_agents(request(ListAgentsRequest {}, limit)).await?.into_inner().agents;
         assert!(agents.iter().any(|agent| agent.name == "Sensor"), "{agents:?}");
         Ok(())
     }

@@ -64,7 +64,7 @@ pub async fn closed(
                 if over {
                     return made;
                 }
-                call.call(number).await.expect("a good reply");
+                call.call(number, None).await.expect("a good reply");
                 made += 1;
             }
         }

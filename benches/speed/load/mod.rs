@@ -5,7 +5,7 @@ mod closed;
 mod open;
 mod timed;
 
-pub use calls::{Call, Calls, Creates, Deletes, Executes, Gets, Lists};
+pub use calls::{Call, Calls, Creates, Deletes, Executes, Gets, Lists, request};
 pub use closed::{Closed, Until, closed};
-pub use open::{Open, open};
+pub use open::{Open, Seen, Stage, histogram, micros, millis, open};
 pub use timed::Timed;

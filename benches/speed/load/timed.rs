@@ -43,9 +43,9 @@ impl<C: Calls> Calls for Timed<C> {
 }
 
 impl<C: Call> Call for Timed<C> {
-    async fn call(&mut self, number: usize) -> Result<(), Status> {
+    async fn call(&mut self, number: usize, limit: Option<Duration>) -> Result<(), Status> {
         let began = Instant::now();
-        self.call.call(number).await?;
+        self.call.call(number, limit).await?;
         let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.latency.lock().expect("no panic").saturating_record(took);
         Ok(())

@@ -3,6 +3,7 @@
 mod collector;
 mod floor;
 mod hook;
+mod limit;
 pub mod store;
 
 use std::{
@@ -21,6 +22,7 @@ use tempfile::TempPath;
 use tokio::time::sleep;
 use tonic::transport::{Channel, Endpoint};
 
+pub use self::limit::CpuLimit;
 use crate::{Role, process::Usage};
 
 /// How long a service may take until it answers.
@@ -77,6 +79,17 @@ impl Service {
         let path = file.into_temp_path();
         let mut service = Self::start(command.arg(&path).env("PYTHONPATH", MODULES));
         service.config = Some(path);
+        service
+    }
+
+    /// Flightdeck with this configuration, which forwards every task.
+    pub async fn forwarding(upstream: &Self, config: &str) -> Self {
+        let service = Self::flightdeck(&format!(
+            "{config}[[upstream]]\nname = \"upstream\"\nendpoint = {:?}\n\
+             prefer = [\"sensor\", \"webhook\"]\n",
+            upstream.url()
+        ));
+        service.listing().await;
         service
     }
 

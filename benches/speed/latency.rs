@@ -1,0 +1,150 @@
+//! How long calls take that come at their own rate, beside the floor at the same
+//! rate.
+//!
+//! The client has the same cores as the service, so the highest rate is that of
+//! both: the highest at which this client's calls are answered as they come. The
+//! parts of it are of Flightdeck's own, for the floor too.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::{
+    Settings,
+    cost::{sensors, waiting},
+    get::traces,
+    load::{Calls, Creates, Gets, Seen, Stage, Until, closed, millis, open},
+    report::Report,
+    runtime,
+    service::Service,
+};
+
+/// How long each round takes.
+const TIME: Duration = Duration::from_millis(600);
+/// Sensors that are asked about.
+const ASKED: usize = 100;
+/// Propellers, each with a connection.
+const CONNECTIONS: usize = 2;
+/// How long propeller waits for an answer.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Parts of the highest rate.
+const PARTS: [(&str, f64); 4] = [("25 %", 0.25), ("50 %", 0.5), ("75 %", 0.75), ("90 %", 0.9)];
+/// The part of it at which tasks are created.
+const CREATES: f64 = 0.1;
+/// Halvings of the search for the highest rate: to 3 % of it.
+const HALVINGS: usize = 5;
+
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
+
+/// No poll but the first.
+const CONFIG: &str =
+    "polling.first = []\npolling.interval = \"1h\"\npolling.max_backoff = \"1h\"\n";
+
+pub fn run(settings: &Settings, report: &mut Report) {
+    runtime().block_on(measure(settings, report));
+}
+
+async fn measure(settings: &Settings, report: &mut Report) {
+    let collector = Service::role("collector");
+    let config = format!("{CONFIG}{}", traces(Some(0.01), &collector));
+    let (floor, service) = (Service::floor(), Service::flightdeck(&config));
+    let asked = [
+        ("the floor", &floor, Gets::of(&sensors(&floor, ASKED).await)),
+        ("Flightdeck", &service, Gets::of(&sensors(&service, ASKED).await)),
+    ];
+    let mut highest = 0.0;
+    for (who, service, gets) in &asked {
+        highest = search(service, gets, settings).await;
+        report.figure(format!("Get, highest rate of {who}"), "calls/s", highest);
+    }
+    for (name, part) in PARTS {
+        let mut rounds = [const { Rounds::new() }; 2];
+        for _ in 0..settings.rounds() {
+            for ((_, service, gets), rounds) in asked.iter().zip(&mut rounds) {
+                rounds.0.push(at(service, gets, highest * part, settings).await);
+            }
+        }
+        let delay = rounds.iter().flat_map(|rounds| rounds.quantiles(0.5, |seen| &seen.delay));
+        let delay = delay.collect();
+        for ((who, ..), rounds) in asked.iter().zip(rounds) {
+            rounds.tell(&format!("Get, {name} of it, {who}"), report);
+        }
+        report.median(format!("Get, {name} of it, the client's own, p50"), "us", delay);
+    }
+    let rate = highest * CREATES;
+    let upstream = Service::floor();
+    let forwarding = Service::forwarding(&upstream, &config).await;
+    let creates = [
+        ("Create, the floor", &floor, waiting()),
+        ("Create, Flightdeck", &service, waiting()),
+        ("Create, forwarded by Flightdeck to the floor", &forwarding, waiting()),
+    ];
+    report.figure("Create: rate", "calls/s", rate);
+    create(&creates, rate, settings, report).await;
+}
+
+async fn create(
+    creates: &[(&str, &Service, Creates)],
+    rate: f64,
+    settings: &Settings,
+    report: &mut Report,
+) {
+    let mut rounds = creates.iter().map(|_| Rounds::new()).collect::<Vec<_>>();
+    for _ in 0..settings.rounds() {
+        for ((_, service, creates), rounds) in creates.iter().zip(&mut rounds) {
+            rounds.0.push(at(service, creates, rate, settings).await);
+        }
+    }
+    for ((name, ..), rounds) in creates.iter().zip(rounds) {
+        rounds.tell(name, report);
+    }
+}
+
+/// The highest rate that is kept up with.
+async fn search(service: &Service, calls: &impl Calls, settings: &Settings) -> f64 {
+    let until = Until::Passed(settings.time(TIME));
+    // The first is for warming up. An open loop costs the client more.
+    closed(service, calls, CONNECTIONS, 64, until).await;
+    let most = closed(service, calls, CONNECTIONS, 64, until).await.rate();
+    let (mut good, mut bad) = (0.2 * most, 1.1 * most);
+    for _ in 0..HALVINGS {
+        let rate = f64::midpoint(good, bad);
+        // Another chance, because something else may have run meanwhile.
+        let kept_up = at(service, calls, rate, settings).await.kept_up()
+            || at(service, calls, rate, settings).await.kept_up();
+        if kept_up { good = rate } else { bad = rate }
+    }
+    good
+}
+
+/// Such calls at this rate for a round.
+async fn at(service: &Service, calls: &impl Calls, rate: f64, settings: &Settings) -> Seen {
+    let stage = Stage { rate, time: settings.time(TIME) };
+    let open = open(service, calls, CONNECTIONS, &[stage], DEADLINE).await;
+    assert!(open.fault.is_none(), "{:?}", open.fault);
+    open.between(Duration::ZERO, stage.time)
+}
+
+/// Rounds at one rate.
+struct Rounds(Vec<Seen>);
+
+impl Rounds {
+    const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// In microseconds.
+    fn quantiles(&self, quantile: f64, of: fn(&Seen) -> &Histogram<u64>) -> Vec<f64> {
+        self.0.iter().map(|seen| millis(of(seen), quantile) * 1e3).collect()
+    }
+
+    fn tell(&self, name: &str, report: &mut Report) {
+        for (quantile, value) in QUANTILES {
+            let rounds = self.quantiles(value, |seen| &seen.latency);
+            report.median(format!("{name}, {quantile}"), "us", rounds);
+        }
+        let most = self.quantiles(1.0, |seen| &seen.latency).into_iter().fold(0.0, f64::max);
+        report.figure(format!("{name}, at most"), "us", most);
+    }
+}
