@@ -123,7 +123,10 @@ async fn at(service: &Service, calls: &impl Calls, rate: f64, settings: &Setting
     let stage = Stage { rate, time: settings.time(TIME) };
     let open = open(service, calls, CONNECTIONS, &[stage], DEADLINE).await;
     assert!(open.fault.is_none(), "{:?}", open.fault);
-    open.between(Duration::ZERO, stage.time)
+    let seen = open.between(Duration::ZERO, stage.time);
+    // Else the slowest would be missing from the latency.
+    assert_eq!((seen.late, seen.refusal.len()), (0, 0));
+    seen
 }
 
 /// Rounds at one rate.
