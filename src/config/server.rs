@@ -58,7 +58,8 @@ pub struct Server {
     /// The largest head of a request that is read.
     pub max_header_size: ByteSize,
     /// Requests of one connection that were reset before they were looked at,
-    /// and still wait for that; one more closes it.
+    /// and still wait for that; one more closes it. Callers whose deadlines pass
+    /// while a CPU limit holds the service up reset many.
     pub max_pending_resets: usize,
     /// Requests of one connection that we reset for breaking the protocol; one
     /// more closes it.
@@ -92,7 +93,7 @@ impl Default for Server {
             send_buffer: ByteSize::kib(400),
             max_message_size: ByteSize::mib(4),
             max_header_size: ByteSize::kib(16),
-            max_pending_resets: 20,
+            max_pending_resets: 1024,
             max_error_resets: 1024,
             drain_grace: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(10),

@@ -123,6 +123,10 @@ impl Drop for UnderWay {
     }
 }
 
+/// How many frames of a refused request are read and thrown away: all of it,
+/// unless it is a stream without an end.
+const LEFT_OUT: u8 = 64;
+
 /// The service of one connection behind the admission.
 #[derive(Clone)]
 pub(super) struct Admit<S> {
@@ -134,10 +138,11 @@ pub(super) struct Admit<S> {
 impl<S, B> Service<Request<B>> for Admit<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
+    B: HttpBody,
 {
     type Response = Response<AdmittedBody>;
     type Error = S::Error;
-    type Future = Admitted<S::Future>;
+    type Future = Admitted<S::Future, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -149,7 +154,11 @@ where
                 under_way: Some(UnderWay::begin(&self.activity, counted)),
                 answer: self.inner.call(request),
             },
-            Err(status) => Admitted::Refused { status: Some(status) },
+            Err(status) => Admitted::Refused {
+                rest: request.into_body(),
+                frames: LEFT_OUT,
+                status: Some(status),
+            },
         }
     }
 }
@@ -157,15 +166,18 @@ where
 pin_project! {
     /// The response to come.
     #[project = AdmittedProjection]
-    pub(super) enum Admitted<F> {
+    pub(super) enum Admitted<F, B> {
         Answering { #[pin] answer: F, under_way: Option<UnderWay> },
-        Refused { status: Option<Status> },
+        /// The rest of the request is read and thrown away first: HTTP/2 takes
+        /// what still comes after an answer for an error of the connection.
+        Refused { #[pin] rest: B, frames: u8, status: Option<Status> },
     }
 }
 
-impl<F, E> Future for Admitted<F>
+impl<F, B, E> Future for Admitted<F, B>
 where
     F: Future<Output = Result<Response<Body>, E>>,
+    B: HttpBody,
 {
     type Output = Result<Response<AdmittedBody>, E>;
 
@@ -174,7 +186,10 @@ where
             AdmittedProjection::Answering { answer, under_way } => {
                 (ready!(answer.poll(cx))?, under_way.take())
             }
-            AdmittedProjection::Refused { status } => {
+            AdmittedProjection::Refused { mut rest, frames, status } => {
+                while *frames > 0 && matches!(ready!(rest.as_mut().poll_frame(cx)), Some(Ok(_))) {
+                    *frames -= 1;
+                }
                 let status = status.take().unwrap_or_else(|| Status::internal("answered already"));
                 (refusal(status), None)
             }

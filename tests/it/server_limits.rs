@@ -217,6 +217,27 @@ async fn a_request_whose_body_does_not_come_is_over_and_reflection_may_wait() {
 }
 
 #[tokio::test]
+async fn a_refused_request_is_read_first_so_that_its_connection_lives() {
+    let mut config = Config::default();
+    config.server.max_in_flight = 1;
+    let service = TestService::start(config, &backend());
+    let _held = hold(&service, service.channel().await).await;
+    let (client, connection) = http2(&service).await;
+    let mut client = client.ready().await.expect("a connection");
+    let url = format!("http://{}/flyteidl.service.AsyncAgentService/GetTask", service.grpc);
+    let request = http::Request::post(url).header("content-type", "application/grpc").body(());
+    let request = request.expect("a request");
+    let (mut answer, mut body) = client.send_request(request, false).expect("a stream");
+    counted(&service, "flightdeck_admission_refusals_total{reason=\"max_in_flight\"} 1").await;
+    let early = timeout(Duration::from_millis(200), &mut answer).await;
+    assert!(early.is_err(), "the rest would be an error of the connection: {early:?}");
+    body.send_data(Bytes::from_static(&[0; 5]), true).expect("an open stream");
+    let answer = timeout(LIMIT, answer).await.expect("in time").expect("a reply");
+    assert_eq!(answer.headers()["grpc-status"], "8", "{answer:?}");
+    connection.abort();
+}
+
+#[tokio::test]
 async fn a_head_over_the_limit_is_refused_and_the_service_goes_on() {
     let mut config = Config::default();
     config.server.max_header_size = ByteSize::kib(8);
