@@ -69,7 +69,10 @@ const PANELS: [Panel; 6] = [
         title: "CPU while nobody asks",
         unit: "cores",
         scale: Scale::Logarithmic,
-        lines: &[Line { name: "a poll every 10 s each", value: |row| row.polled.cores }],
+        lines: &[Line {
+            name: "a poll every 10 s each, of a million every 60 s",
+            value: |row| row.polled.cores,
+        }],
         target: None,
     },
     Panel {
@@ -87,7 +90,7 @@ const PANELS: [Panel; 6] = [
         unit: "s",
         scale: Scale::Logarithmic,
         lines: &[Line {
-            name: "a Get each, 32 at once",
+            name: "a Get of each, 32 at once",
             value: |row| row.adopted.took.as_secs_f64(),
         }],
         target: None,
