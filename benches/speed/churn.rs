@@ -26,6 +26,7 @@ use crate::{
 };
 
 const TASKS: usize = 200_000;
+const MILLION: usize = 1_000_000;
 
 /// Tasks under way at once.
 const AT_ONCE: usize = 64;
@@ -75,7 +76,8 @@ impl AsyncConnector for Short {
 }
 
 pub fn run(settings: &Settings, report: &mut Report) {
-    runtime().block_on(measure(settings.count(TASKS, 2_000), report));
+    let full = if settings.million { MILLION } else { TASKS };
+    runtime().block_on(measure(settings.count(full, 2_000), report));
 }
 
 async fn measure(count: usize, report: &mut Report) {
