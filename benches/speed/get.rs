@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long each measurement takes.
-const TIME: Duration = Duration::from_millis(1500);
+const TIME: Duration = Duration::from_secs(1);
 /// Sensors that are asked about.
 const ASKED: usize = 100;
 
