@@ -81,7 +81,7 @@ pub struct Settings {
     #[arg(long)]
     quick: bool,
 
-    /// A million live tasks as well: 10 GiB of memory, and five minutes more
+    /// A million live tasks as well: 10 GiB of memory, and eight minutes more
     #[arg(long)]
     million: bool,
 
