@@ -1,21 +1,12 @@
 //! The floor: tonic's server, whose handlers answer with messages of the same
 //! size and do nothing else.
 
-use bytes::Bytes;
-use flightdeck::wire::flyteidl::{
-    admin::{
-        CreateTaskRequest, CreateTaskResponse, DeleteTaskRequest, DeleteTaskResponse,
-        GetTaskLogsRequest, GetTaskLogsResponse, GetTaskMetricsRequest, GetTaskMetricsResponse,
-        GetTaskRequest, GetTaskResponse, Resource,
-    },
-    core::task_execution::Phase,
-    service::async_agent_service_server::{AsyncAgentService, AsyncAgentServiceServer},
-};
-use futures::stream::{self, Empty, StreamExt};
+use flightdeck::wire::flyteidl::service::async_agent_service_server::AsyncAgentServiceServer;
+use futures::stream::{self, StreamExt};
 use tokio::io::DuplexStream;
-use tonic::{Request, Response, Status, transport::Server};
+use tonic::transport::Server;
 
-use crate::subjects;
+use crate::{bare::Bare, subjects};
 
 /// Serves one connection.
 pub async fn serve(connection: DuplexStream) {
@@ -23,49 +14,4 @@ pub async fn serve(connection: DuplexStream) {
     let service = AsyncAgentServiceServer::new(Bare { handle: subjects::handle().encode() });
     let server = Server::builder().add_service(service);
     server.serve_with_incoming(one).await.expect("it serves");
-}
-
-struct Bare {
-    handle: Bytes,
-}
-
-#[tonic::async_trait]
-impl AsyncAgentService for Bare {
-    async fn create_task(
-        &self,
-        _request: Request<CreateTaskRequest>,
-    ) -> Result<Response<CreateTaskResponse>, Status> {
-        Ok(Response::new(CreateTaskResponse { resource_meta: self.handle.clone() }))
-    }
-
-    async fn get_task(
-        &self,
-        _request: Request<GetTaskRequest>,
-    ) -> Result<Response<GetTaskResponse>, Status> {
-        let resource = Resource { phase: Phase::Running.into(), ..Resource::default() };
-        Ok(Response::new(GetTaskResponse { resource: Some(resource) }))
-    }
-
-    async fn delete_task(
-        &self,
-        _request: Request<DeleteTaskRequest>,
-    ) -> Result<Response<DeleteTaskResponse>, Status> {
-        Ok(Response::new(DeleteTaskResponse {}))
-    }
-
-    async fn get_task_metrics(
-        &self,
-        _request: Request<GetTaskMetricsRequest>,
-    ) -> Result<Response<GetTaskMetricsResponse>, Status> {
-        Err(Status::unimplemented("nobody asks"))
-    }
-
-    type GetTaskLogsStream = Empty<Result<GetTaskLogsResponse, Status>>;
-
-    async fn get_task_logs(
-        &self,
-        _request: Request<GetTaskLogsRequest>,
-    ) -> Result<Response<Self::GetTaskLogsStream>, Status> {
-        Err(Status::unimplemented("nobody asks"))
-    }
 }

@@ -6,6 +6,8 @@
 //! `counts.json`. The number in a bench's id is how often it does the operation.
 //! Nothing is logged or traced meanwhile.
 
+#[path = "../common/bare.rs"]
+mod bare;
 mod floor;
 mod http2;
 #[path = "../common/subjects.rs"]

@@ -17,6 +17,11 @@ use crate::{
     service::Service,
 };
 
+/// The configuration with no poll but the first while it is measured, and no
+/// tombstones.
+pub const POLLED_ONCE: &str = "tasks.retention = \"0s\"\npolling.first = []\n\
+                               polling.interval = \"1h\"\npolling.max_backoff = \"1h\"\n";
+
 /// How calls come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -79,6 +84,26 @@ pub struct Rounds {
 }
 
 impl Rounds {
+    /// Such calls of the floor and of the service, in turn for so long each.
+    /// The first round is for warming up.
+    pub async fn of(
+        [floor, service]: &[Service; 2],
+        [bare, ours]: [&impl Calls; 2],
+        time: Duration,
+        rounds: usize,
+    ) -> Self {
+        let until = Until::Passed(time);
+        let mut measured = Self::default();
+        for round in 0..=rounds {
+            let bare = Cost::of(floor, bare, SIXTEEN, until, Duration::ZERO).await;
+            let ours = Cost::of(service, ours, SIXTEEN, until, Duration::ZERO).await;
+            if round > 0 {
+                measured.push(bare, ours);
+            }
+        }
+        measured
+    }
+
     pub fn push(&mut self, floor: Cost, ours: Cost) {
         self.floor.push(floor.cpu());
         self.ours.push(ours.cpu());
@@ -87,6 +112,12 @@ impl Rounds {
     /// What each round of ours was over the floor's.
     pub fn ratios(&self) -> Vec<f64> {
         self.ours.iter().zip(&self.floor).map(|(ours, floor)| ours / floor).collect()
+    }
+
+    /// Tells the ratio, and the absolute costs.
+    pub fn tell_all(self, call: &str, report: &mut Report) {
+        report.median(call, "x floor", self.ratios());
+        self.tell(call, report);
     }
 
     /// Tells the absolute costs.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     Settings,
-    cost::{Cost, Rounds, SIXTEEN, waiting},
+    cost::{Cost, POLLED_ONCE, Rounds, SIXTEEN, waiting},
     get::traces,
     load::{Deletes, Until},
     report::{Report, Target::AtMost},
@@ -18,10 +18,6 @@ const TASKS: usize = 20_000;
 /// What the last first polls, and the last actors to leave, may take.
 const AFTERWARDS: Duration = Duration::from_millis(500);
 
-/// No poll but the first while it is measured, and no tombstones.
-pub const CONFIG: &str = "tasks.retention = \"0s\"\npolling.first = []\npolling.interval = \"1h\"\n\
-                      polling.max_backoff = \"1h\"\n";
-
 pub fn run(settings: &Settings, report: &mut Report) {
     runtime().block_on(measure(settings, report));
 }
@@ -30,7 +26,7 @@ async fn measure(settings: &Settings, report: &mut Report) {
     let count = settings.count(TASKS, 200);
     let collector = Service::role("collector");
     let floor = Service::floor();
-    let service = Service::flightdeck(&format!("{CONFIG}{}", traces(Some(0.01), &collector)));
+    let service = Service::flightdeck(&format!("{POLLED_ONCE}{}", traces(Some(0.01), &collector)));
     let (mut creates, mut deletes) = (Rounds::default(), Rounds::default());
     let mut faults = Vec::new();
 
@@ -48,8 +44,7 @@ async fn measure(settings: &Settings, report: &mut Report) {
     report.figure("Create, in new memory", "x floor", cold.0.cpu() / bare.0.cpu());
     report.figure("Create, in new memory: page faults", "a task", cold.0.faults());
     creates.tell("Create", report);
-    report.median("Delete", "x floor", deletes.ratios());
-    deletes.tell("Delete", report);
+    deletes.tell_all("Delete", report);
 }
 
 /// Creates so many tasks, and deletes them.

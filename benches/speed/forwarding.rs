@@ -23,6 +23,7 @@ use crate::{
     messages,
     report::Report,
     runtime,
+    scrape::total,
     service::{Service, pyflyte},
 };
 
@@ -32,6 +33,8 @@ const TIME: Duration = Duration::from_secs(3);
 const SENSORS: usize = 4_000;
 /// Sensors that are asked about.
 const ASKED: usize = 100;
+/// The polls of sensors, in the service's own metrics.
+const POLLS: &str = "flightdeck_polls_total{task_type=\"sensor\"}";
 /// The quick first polls are over by then, and a backlog has built up if it will.
 const WARM: Duration = Duration::from_secs(5);
 
@@ -103,21 +106,12 @@ async fn polls(workers: usize, settings: &Settings, report: &mut Report) {
     let passed = before.2.elapsed().as_secs_f64();
     let cpu = (service.usage() - before.1).cpu.as_secs_f64();
     let lateness = Lateness::read(&after) - Lateness::read(&before.0);
-    let polls = polled(&after) - polled(&before.0);
+    let polls = total(&after, POLLS) - total(&before.0, POLLS);
     let name = format!("{count} Python sensors every second, workers: {workers}");
     report.figure(&name, "polls/s", polls / passed);
     report.figure(format!("{name}: lateness of a poll, p50"), "ms", lateness.quantile(0.5) * 1e3);
     report.figure(format!("{name}: lateness of a poll, p99"), "ms", lateness.quantile(0.99) * 1e3);
     report.figure(format!("{name}: Flightdeck's CPU for a poll"), "us", cpu * 1e6 / polls);
-}
-
-/// The polls of sensors that a scrape counts.
-fn polled(scrape: &str) -> f64 {
-    let line = scrape
-        .lines()
-        .find(|line| line.starts_with("flightdeck_polls_total{task_type=\"sensor\"}"));
-    line.and_then(|line| line.rsplit_once(' '))
-        .map_or(0.0, |(_, count)| count.parse().expect("a count"))
 }
 
 /// The Create of a `Never`.

@@ -11,9 +11,9 @@ use hdrhistogram::Histogram;
 
 use crate::{
     Settings,
-    cost::{sensors, waiting},
+    cost::{POLLED_ONCE, sensors, waiting},
     get::traces,
-    load::{Calls, Creates, Gets, Seen, Stage, Until, closed, millis, open},
+    load::{Calls, Gets, Seen, Stage, Until, closed, millis, open},
     report::Report,
     runtime,
     service::Service,
@@ -37,17 +37,13 @@ const HALVINGS: usize = 5;
 
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
-/// No poll but the first.
-const CONFIG: &str =
-    "polling.first = []\npolling.interval = \"1h\"\npolling.max_backoff = \"1h\"\n";
-
 pub fn run(settings: &Settings, report: &mut Report) {
     runtime().block_on(measure(settings, report));
 }
 
 async fn measure(settings: &Settings, report: &mut Report) {
     let collector = Service::role("collector");
-    let config = format!("{CONFIG}{}", traces(Some(0.01), &collector));
+    let config = format!("{POLLED_ONCE}{}", traces(Some(0.01), &collector));
     let (floor, service) = (Service::floor(), Service::flightdeck(&config));
     let asked = [
         ("the floor", &floor, Gets::of(&sensors(&floor, ASKED).await)),
@@ -59,12 +55,7 @@ async fn measure(settings: &Settings, report: &mut Report) {
         report.figure(format!("Get, highest rate of {who}"), "calls/s", highest);
     }
     for (name, part) in PARTS {
-        let mut rounds = [const { Rounds::new() }; 2];
-        for _ in 0..settings.rounds() {
-            for ((_, service, gets), rounds) in asked.iter().zip(&mut rounds) {
-                rounds.0.push(at(service, gets, highest * part, settings).await);
-            }
-        }
+        let rounds = Rounds::of(&asked, highest * part, settings).await;
         let delay = rounds.iter().flat_map(|rounds| rounds.quantiles(0.5, |seen| &seen.delay));
         let delay = delay.collect();
         for ((who, ..), rounds) in asked.iter().zip(rounds) {
@@ -81,21 +72,7 @@ async fn measure(settings: &Settings, report: &mut Report) {
         ("Create, forwarded by Flightdeck to the floor", &forwarding, waiting()),
     ];
     report.figure("Create: rate", "calls/s", rate);
-    create(&creates, rate, settings, report).await;
-}
-
-async fn create(
-    creates: &[(&str, &Service, Creates)],
-    rate: f64,
-    settings: &Settings,
-    report: &mut Report,
-) {
-    let mut rounds = creates.iter().map(|_| Rounds::new()).collect::<Vec<_>>();
-    for _ in 0..settings.rounds() {
-        for ((_, service, creates), rounds) in creates.iter().zip(&mut rounds) {
-            rounds.0.push(at(service, creates, rate, settings).await);
-        }
-    }
+    let rounds = Rounds::of(&creates, rate, settings).await;
     for ((name, ..), rounds) in creates.iter().zip(rounds) {
         rounds.tell(name, report);
     }
@@ -133,8 +110,19 @@ async fn at(service: &Service, calls: &impl Calls, rate: f64, settings: &Setting
 struct Rounds(Vec<Seen>);
 
 impl Rounds {
-    const fn new() -> Self {
-        Self(Vec::new())
+    /// Such calls of each service, in turn.
+    async fn of<C: Calls>(
+        calls: &[(&str, &Service, C)],
+        rate: f64,
+        settings: &Settings,
+    ) -> Vec<Self> {
+        let mut rounds: Vec<_> = calls.iter().map(|_| Self(Vec::new())).collect();
+        for _ in 0..settings.rounds() {
+            for ((_, service, calls), rounds) in calls.iter().zip(&mut rounds) {
+                rounds.0.push(at(service, calls, rate, settings).await);
+            }
+        }
+        rounds
     }
 
     /// In microseconds.

@@ -4,6 +4,8 @@
 //! `cargo bench` runs all of it, `cargo bench -- NAMES` some; `benches/README.md`
 //! says what each figure means and does not show.
 
+#[path = "../common/bare.rs"]
+mod bare;
 mod calls;
 mod churn;
 mod cost;
@@ -22,10 +24,13 @@ mod process;
 mod propeller;
 mod report;
 mod scale;
+mod scrape;
 mod sensors;
 mod service;
 mod startup;
 mod stores;
+#[path = "../common/subjects.rs"]
+mod subjects;
 mod upstream;
 
 use std::{path::PathBuf, time::Duration};

@@ -8,20 +8,16 @@ use flightdeck::wire::{
     },
     literal,
 };
-use prost::Message;
 use prost_types::{Struct, Value, value::Kind};
+
+use crate::subjects;
 
 /// The task type of sensors.
 pub const SENSOR: &str = "sensor";
 
-const FILE_SENSOR: &[u8] =
-    include_bytes!("../../tests/fixtures/flytekit-1.16/file_sensor_local.create.binpb");
-const WEBHOOK: &[u8] =
-    include_bytes!("../../tests/fixtures/flytekit-1.16/webhook_post.create.binpb");
-
 /// The Create of a FileSensor, one of its own for each path.
 pub fn file_sensor(path: &str) -> CreateTaskRequest {
-    let mut request = CreateTaskRequest::decode(FILE_SENSOR).expect("a request");
+    let mut request = subjects::sensor();
     request.inputs =
         Some(LiteralMap { literals: [("path".to_owned(), literal::string(path))].into() });
     request.output_prefix = format!("s3://flyte-data/metadata/f1a2b3c4d5e6f7/n0/data/{path}");
@@ -30,7 +26,7 @@ pub fn file_sensor(path: &str) -> CreateTaskRequest {
 
 /// The template and inputs of a webhook that posts to a URL.
 pub fn webhook(url: &str) -> CreateTaskRequest {
-    let mut request = CreateTaskRequest::decode(WEBHOOK).expect("a request");
+    let mut request = subjects::webhook();
     let custom = request.template.as_mut().and_then(|template| template.custom.as_mut());
     let fields = &mut custom.expect("a webhook's fields").fields;
     fields.extend(text_fields([("url", url)]).fields);

@@ -14,6 +14,7 @@ use crate::{
     messages,
     report::{Report, Target::AtMost},
     runtime,
+    scrape::total,
     service::{CpuLimit, Service},
 };
 
@@ -196,10 +197,6 @@ async fn lists(service: &Service, time: Duration) -> f64 {
 async fn lost(service: &Service, handles: &[Bytes]) -> f64 {
     // Each must answer, and must not be another than before.
     closed(service, &Gets::of(handles), 1, 1, Until::Count(handles.len())).await;
-    let scrape = service.scrape().await;
-    let held = scrape
-        .lines()
-        .find(|line| line.starts_with("flightdeck_tasks{") && line.contains("phase=\"RUNNING\""));
-    let held = held.and_then(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).unwrap_or(0.0);
+    let held = total(&service.scrape().await, "flightdeck_tasks{phase=\"RUNNING\"");
     handles.len() as f64 - held
 }

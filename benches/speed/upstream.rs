@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::{
     Settings,
-    cost::{Cost, Rounds, SIXTEEN, sensors},
+    cost::{POLLED_ONCE, Rounds, sensors},
     create::live,
     get::traces,
-    load::{Calls, Executes, Gets, Until},
+    load::{Executes, Gets},
     messages,
     report::Report,
     runtime,
@@ -23,24 +23,22 @@ const ASKED: usize = 100;
 /// How long each of the other measurements takes.
 const TIME: Duration = Duration::from_millis(600);
 
-/// No poll but the first while it is measured, and no tombstones.
-const CONFIG: &str = "tasks.retention = \"0s\"\npolling.first = []\npolling.interval = \"1h\"\n\
-                      polling.max_backoff = \"1h\"\n";
-
 pub fn run(settings: &Settings, report: &mut Report) {
     runtime().block_on(async {
         let collector = Service::role("collector");
         let (floor, upstream) = (Service::floor(), Service::floor());
-        let config = format!("{CONFIG}{}", traces(Some(0.01), &collector));
+        let config = format!("{POLLED_ONCE}{}", traces(Some(0.01), &collector));
         let pair = [floor, Service::forwarding(&upstream, &config).await];
         lives(&pair, settings, report).await;
         let gets =
             [Gets::of(&sensors(&pair[0], ASKED).await), Gets::of(&sensors(&pair[1], ASKED).await)];
-        calls("Get, forwarded", &gets, &pair, settings, report).await;
+        let (time, rounds) = (settings.time(TIME), settings.rounds());
+        let gets = Rounds::of(&pair, gets.each_ref(), time, rounds).await;
+        gets.tell_all("Get, forwarded", report);
         // The upstream sends no request to it.
         let webhook = Executes::of(messages::webhook("http://localhost/"));
-        let webhooks = [webhook.clone(), webhook];
-        calls("ExecuteTaskSync, forwarded", &webhooks, &pair, settings, report).await;
+        let webhooks = Rounds::of(&pair, [&webhook; 2], time, rounds).await;
+        webhooks.tell_all("ExecuteTaskSync, forwarded", report);
     });
 }
 
@@ -56,27 +54,6 @@ async fn lives([floor, service]: &[Service; 2], settings: &Settings, report: &mu
         }
     }
     for (name, rounds) in [("Create, forwarded", creates), ("Delete, forwarded", deletes)] {
-        report.median(name, "x floor", rounds.ratios());
-        rounds.tell(name, report);
+        rounds.tell_all(name, report);
     }
-}
-
-async fn calls(
-    name: &str,
-    [bare, ours]: &[impl Calls; 2],
-    [floor, service]: &[Service; 2],
-    settings: &Settings,
-    report: &mut Report,
-) {
-    let until = Until::Passed(settings.time(TIME));
-    let mut rounds = Rounds::default();
-    for round in 0..=settings.rounds() {
-        let bare = Cost::of(floor, bare, SIXTEEN, until, Duration::ZERO).await;
-        let ours = Cost::of(service, ours, SIXTEEN, until, Duration::ZERO).await;
-        if round > 0 {
-            rounds.push(bare, ours);
-        }
-    }
-    report.median(name, "x floor", rounds.ratios());
-    rounds.tell(name, report);
 }

@@ -1,9 +1,7 @@
 //! Calls of a connector, as child tasks of an actor: bounded in time, and a
 //! panic is caught.
 
-use std::{
-    any::Any, fmt::Display, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration,
-};
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{
     FutureExt as _,
@@ -15,7 +13,7 @@ use tokio::task::AbortHandle;
 use super::entry::TaskEntry;
 use crate::{
     connector::ConnectorError,
-    telemetry::{About, Subject},
+    telemetry::{About, Subject, Told},
 };
 
 /// How a call of a connector ended.
@@ -84,8 +82,8 @@ impl Scope {
 }
 
 impl Subject for Scope {
-    fn fields(&self, tell: &mut dyn FnMut(&'static str, &dyn Display)) {
-        tell("operation", &self.operation);
+    fn fields(&self, tell: &mut dyn FnMut(&'static str, Told<'_>)) {
+        tell("operation", Told::Text(&self.operation));
         self.entry.fields(tell);
     }
 }

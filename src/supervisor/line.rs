@@ -1,10 +1,8 @@
 //! Lines of the log about a task: all name it by the same fields, which are the
 //! attributes of its spans.
 
-use std::fmt::Display;
-
 use super::entry::TaskEntry;
-use crate::telemetry::{Subject, names};
+use crate::telemetry::{Subject, Told, names};
 
 /// Logs a line about the task of an entry, with its trace: the name of one of
 /// `tracing`'s macros, the entry, and what that macro takes.
@@ -30,19 +28,19 @@ macro_rules! line {
 pub(super) use line;
 
 impl Subject for TaskEntry {
-    fn fields(&self, tell: &mut dyn FnMut(&'static str, &dyn Display)) {
-        tell(names::TASK_ID, &self.id);
-        tell(names::CONNECTOR, &self.kind.connector.name());
-        tell(names::TASK_TYPE, &self.kind.category.name);
+    fn fields(&self, tell: &mut dyn FnMut(&'static str, Told<'_>)) {
+        tell(names::TASK_ID, Told::Text(&self.id));
+        tell(names::CONNECTOR, Told::Text(&self.kind.connector.name()));
+        tell(names::TASK_TYPE, Told::Text(&self.kind.category.name));
         if let Some(id) = &self.execution {
-            tell(names::PROJECT, &id.project);
-            tell(names::DOMAIN, &id.domain);
-            tell(names::EXECUTION, &id.name);
-            tell(names::NODE, &id.node);
-            tell(names::ATTEMPT, &id.attempt);
+            tell(names::PROJECT, Told::Text(&id.project));
+            tell(names::DOMAIN, Told::Text(&id.domain));
+            tell(names::EXECUTION, Told::Text(&id.name));
+            tell(names::NODE, Told::Text(&id.node));
+            tell(names::ATTEMPT, Told::Number(id.attempt.into()));
         }
         if let Some(trace) = self.trace.id() {
-            tell("trace_id", &trace);
+            tell("trace_id", Told::Text(&trace));
         }
     }
 }

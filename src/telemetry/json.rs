@@ -52,7 +52,7 @@ where
             line.add_all(fields.map_or("", |fields| fields.as_str()));
         }
         if let Some(subject) = subject::current() {
-            subject.fields(&mut |name, value| line.set(name, value.to_string()));
+            subject.fields(&mut |name, value| line.set(name, value));
         }
         event.record(&mut line);
         line.add_trace();
@@ -123,11 +123,13 @@ mod tests {
         sync::{Arc, Mutex, PoisonError},
     };
 
+    use futures::FutureExt;
     use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
     use tracing::{info, info_span};
     use tracing_subscriber::{fmt, layer::SubscriberExt};
 
     use super::*;
+    use crate::telemetry::{About, Subject, Told};
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -171,6 +173,25 @@ mod tests {
         assert_eq!(line["late"], true);
         assert!(line["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
         assert_eq!(line.get(TRACE_ID), None);
+    }
+
+    #[test]
+    fn a_line_tells_what_it_is_about_and_what_it_says_itself_counts() {
+        struct Attempt;
+        impl Subject for Attempt {
+            fn fields(&self, tell: &mut dyn FnMut(&'static str, Told<'_>)) {
+                tell("flyte.execution", Told::Text(&"f1"));
+                tell("flyte.attempt", Told::Number(2));
+                tell("operation", Told::Text(&"get"));
+            }
+        }
+        let line = line(|| {
+            let call = About::new(Arc::new(Attempt), async { info!(operation = "poke", "asked") });
+            call.now_or_never().expect("it waits for nothing");
+        });
+        assert_eq!(line["flyte.execution"], "f1");
+        assert_eq!(line["flyte.attempt"], 2);
+        assert_eq!(line["operation"], "poke");
     }
 
     #[test]

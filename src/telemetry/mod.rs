@@ -21,7 +21,7 @@ pub use metrics::{Metrics, Operation, RequestMetrics};
 pub use rpc::Method;
 pub use server::ServerMetrics;
 pub use spans::SpanMetrics;
-pub use subject::{About, Subject};
+pub use subject::{About, Subject, Told};
 pub use tasks::{TaskGauge, TaskMetrics};
 pub use traces::{RpcSpan, TaskSpan, TaskTrace, Traces, TracesError, inject_trace};
 pub use upstream::{UpstreamMetrics, WorkerGauge};

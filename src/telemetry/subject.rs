@@ -5,7 +5,7 @@
 
 use std::{
     cell::RefCell,
-    fmt::Display,
+    fmt,
     mem::swap,
     pin::Pin,
     sync::Arc,
@@ -21,7 +21,34 @@ thread_local! {
 /// Something that lines are about.
 pub trait Subject: Send + Sync {
     /// Tells the names and values of its fields.
-    fn fields(&self, tell: &mut dyn FnMut(&'static str, &dyn Display));
+    fn fields(&self, tell: &mut dyn FnMut(&'static str, Told<'_>));
+}
+
+/// The value of a field.
+#[derive(Clone, Copy)]
+pub enum Told<'a> {
+    /// What is written as a text.
+    Text(&'a dyn fmt::Display),
+    /// What is written as a number.
+    Number(u64),
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => text.fmt(to),
+            Self::Number(number) => number.fmt(to),
+        }
+    }
+}
+
+impl From<Told<'_>> for serde_json::Value {
+    fn from(told: Told<'_>) -> Self {
+        match told {
+            Told::Text(text) => text.to_string().into(),
+            Told::Number(number) => number.into(),
+        }
+    }
 }
 
 pin_project! {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -26,11 +28,22 @@ class StartError(Exception):
 
 
 def free_port() -> int:
-    """A port that nobody listens on, on IPv4 or IPv6."""
-    with socket.socket(socket.AF_INET6) as probe:
-        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        probe.bind(("::", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, on IPv4 or IPv6, and that is still there for a service that is stopped and started
+    again: the system gives none of these to a connection, which could keep it while the service is away."""
+    for port in random.sample(range(10_000, given_to_connections()), 100):
+        with socket.socket(socket.AF_INET6) as probe, suppress(OSError):
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            probe.bind(("::", port))
+            return port
+    raise StartError("of 100 ports none is free")
+
+
+def given_to_connections() -> int:
+    """The first of the ports that the system gives to connections."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except FileNotFoundError:
+        return 49_152
 
 
 PYFLYTE = Path(sys.executable).with_name("pyflyte")

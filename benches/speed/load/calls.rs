@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use flightdeck::wire::flyteidl::{
     admin::{
-        CreateRequestHeader, CreateTaskRequest, ExecuteTaskSyncRequest, ListAgentsRequest,
+        CreateTaskRequest, ExecuteTaskSyncRequest, ListAgentsRequest,
         execute_task_sync_request::Part, execute_task_sync_response::Res,
     },
     core::task_execution::Phase,
@@ -24,7 +24,7 @@ use flightdeck::wire::flyteidl::{
 use futures::stream::iter;
 use tonic::{Request, Status, transport::Channel};
 
-use crate::messages;
+use crate::{messages, subjects};
 
 /// One kind of call.
 pub trait Calls: Clone + Send + Sync + 'static {
@@ -161,15 +161,10 @@ impl Executes {
     }
 
     fn parts(&self) -> [ExecuteTaskSyncRequest; 2] {
-        let task = self.task.as_ref().clone();
+        let (mut header, inputs) = subjects::execute(self.task.as_ref().clone());
         let number = self.executed.fetch_add(1, Relaxed);
-        let header = CreateRequestHeader {
-            template: task.template,
-            output_prefix: format!("{}/{number}", task.output_prefix),
-            task_execution_metadata: task.task_execution_metadata,
-            ..CreateRequestHeader::default()
-        };
-        let parts = [Part::Header(header), Part::Inputs(task.inputs.unwrap_or_default())];
+        header.output_prefix = format!("{}/{number}", header.output_prefix);
+        let parts = [Part::Header(header), Part::Inputs(inputs.unwrap_or_default())];
         parts.map(|part| ExecuteTaskSyncRequest { part: Some(part) })
     }
 }

@@ -9,10 +9,7 @@ use std::{
 use hdrhistogram::Histogram;
 use tonic::{Status, transport::Channel};
 
-use super::{Call, Calls};
-
-/// The most that is told apart, in microseconds: ten minutes.
-const MOST: u64 = 600_000_000;
+use super::{Call, Calls, histogram, micros};
 
 /// Calls, or one of them, with how long each good reply took in microseconds.
 #[derive(Clone)]
@@ -23,8 +20,7 @@ pub struct Timed<C> {
 
 impl<C> Timed<C> {
     pub fn of(call: C) -> Self {
-        let latency = Histogram::new_with_max(MOST, 3).expect("three digits");
-        Self { call, latency: Arc::new(Mutex::new(latency)) }
+        Self { call, latency: Arc::new(Mutex::new(histogram())) }
     }
 
     /// A quantile of how long they took since this was made.
@@ -46,7 +42,7 @@ impl<C: Call> Call for Timed<C> {
     async fn call(&mut self, number: usize, limit: Option<Duration>) -> Result<(), Status> {
         let began = Instant::now();
         self.call.call(number, limit).await?;
-        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = micros(began.elapsed());
         self.latency.lock().expect("no panic").saturating_record(took);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::Criterion;
 use flightdeck::wire::handle::Handle;
 
-use super::subjects::{self, PLAIN_META};
+use crate::subjects::{self, PLAIN_META};
 
 pub fn run(criterion: &mut Criterion) {
     let handle = subjects::handle();

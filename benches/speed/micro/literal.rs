@@ -11,7 +11,7 @@ use flightdeck::{
 };
 use futures::executor::block_on;
 
-use super::subjects;
+use crate::subjects;
 
 pub fn run(criterion: &mut Criterion) {
     let task = subjects::task_request(subjects::webhook());

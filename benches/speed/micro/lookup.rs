@@ -9,7 +9,7 @@ use flightdeck::{
 };
 use tonic::Code;
 
-use super::subjects::{self, QUERY, Warehouse};
+use crate::subjects::{self, QUERY, Warehouse};
 
 pub fn run(criterion: &mut Criterion) {
     let connectors = subjects::connectors(&Warehouse::default());

@@ -4,8 +4,6 @@
 mod handle;
 mod literal;
 mod lookup;
-#[path = "../../common/subjects.rs"]
-mod subjects;
 mod task;
 
 use std::{

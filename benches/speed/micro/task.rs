@@ -11,7 +11,7 @@ use criterion::Criterion;
 use flightdeck::{config::Config, supervisor::Tasks};
 use tokio::runtime::Runtime;
 
-use super::subjects::{self, Warehouse, about, of_execution};
+use crate::subjects::{self, Warehouse, about, of_execution};
 
 pub fn run(criterion: &mut Criterion) {
     let bed = Bed::new();

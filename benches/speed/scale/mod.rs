@@ -14,11 +14,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     Settings,
-    cost::{Cost, SIXTEEN, waiting},
-    create::CONFIG as POLLED_ONCE,
+    cost::{Cost, POLLED_ONCE, SIXTEEN, waiting},
     load::{Closed, Deletes, Gets, Timed, Until, closed},
     report::Report,
     runtime,
+    scrape::total,
     sensors::{Polled, memory_target, primed},
     service::Service,
 };
@@ -159,9 +159,7 @@ async fn adopt(service: &Service, gets: Gets, count: usize, began: Instant) -> A
 
 /// How many tasks a service has.
 async fn live(service: &Service) -> usize {
-    let text = service.scrape().await;
-    let gauges = text.lines().filter_map(|line| line.strip_prefix("flightdeck_tasks{"));
-    gauges.map(|line| line.rsplit(' ').next().map_or(0, |n| n.parse().expect("a count"))).sum()
+    total(&service.scrape().await, "flightdeck_tasks{") as usize
 }
 
 /// With a comma between thousands.

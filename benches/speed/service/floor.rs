@@ -4,25 +4,24 @@
 use bytes::Bytes;
 use flightdeck::wire::flyteidl::{
     admin::{
-        Agent, CreateTaskRequest, CreateTaskResponse, DeleteTaskRequest, DeleteTaskResponse,
-        ExecuteTaskSyncRequest, ExecuteTaskSyncResponse, ExecuteTaskSyncResponseHeader,
-        GetAgentRequest, GetAgentResponse, GetTaskLogsRequest, GetTaskLogsResponse,
-        GetTaskMetricsRequest, GetTaskMetricsResponse, GetTaskRequest, GetTaskResponse,
-        ListAgentsRequest, ListAgentsResponse, Resource, TaskCategory,
-        execute_task_sync_response::Res,
+        Agent, ExecuteTaskSyncRequest, ExecuteTaskSyncResponse, ExecuteTaskSyncResponseHeader,
+        GetAgentRequest, GetAgentResponse, ListAgentsRequest, ListAgentsResponse, Resource,
+        TaskCategory, execute_task_sync_response::Res,
     },
     core::task_execution::Phase,
     service::{
         agent_metadata_service_server::{AgentMetadataService, AgentMetadataServiceServer},
-        async_agent_service_server::{AsyncAgentService, AsyncAgentServiceServer},
+        async_agent_service_server::AsyncAgentServiceServer,
         sync_agent_service_server::{SyncAgentService, SyncAgentServiceServer},
     },
 };
-use futures::stream::{Empty, Iter, iter};
+use futures::stream::{Iter, iter};
 use tonic::{
     Request, Response, Status, Streaming,
     transport::{Server, server::TcpIncoming},
 };
+
+use crate::bare::Bare;
 
 /// As long as the handle of a FileSensor.
 const HANDLE: [u8; 200] = [7; 200];
@@ -32,57 +31,17 @@ pub(super) async fn serve() {
     let incoming = incoming.expect("a port").with_nodelay(Some(true));
     eprintln!("grpc={}", incoming.local_addr().expect("an address"));
     let server = Server::builder()
-        .add_service(AsyncAgentServiceServer::new(Bare))
-        .add_service(SyncAgentServiceServer::new(Bare))
-        .add_service(AgentMetadataServiceServer::new(Bare));
+        .add_service(AsyncAgentServiceServer::new(Bare { handle: Bytes::from_static(&HANDLE) }))
+        .add_service(SyncAgentServiceServer::new(Others))
+        .add_service(AgentMetadataServiceServer::new(Others));
     server.serve_with_incoming(incoming).await.expect("it serves");
 }
 
-struct Bare;
+/// The services that are not about tasks which live on.
+struct Others;
 
 #[tonic::async_trait]
-impl AsyncAgentService for Bare {
-    async fn create_task(
-        &self,
-        _request: Request<CreateTaskRequest>,
-    ) -> Result<Response<CreateTaskResponse>, Status> {
-        Ok(Response::new(CreateTaskResponse { resource_meta: Bytes::from_static(&HANDLE) }))
-    }
-
-    async fn get_task(
-        &self,
-        _request: Request<GetTaskRequest>,
-    ) -> Result<Response<GetTaskResponse>, Status> {
-        let resource = Resource { phase: Phase::Running.into(), ..Resource::default() };
-        Ok(Response::new(GetTaskResponse { resource: Some(resource) }))
-    }
-
-    async fn delete_task(
-        &self,
-        _request: Request<DeleteTaskRequest>,
-    ) -> Result<Response<DeleteTaskResponse>, Status> {
-        Ok(Response::new(DeleteTaskResponse {}))
-    }
-
-    async fn get_task_metrics(
-        &self,
-        _request: Request<GetTaskMetricsRequest>,
-    ) -> Result<Response<GetTaskMetricsResponse>, Status> {
-        Err(Status::unimplemented("nobody asks"))
-    }
-
-    type GetTaskLogsStream = Empty<Result<GetTaskLogsResponse, Status>>;
-
-    async fn get_task_logs(
-        &self,
-        _request: Request<GetTaskLogsRequest>,
-    ) -> Result<Response<Self::GetTaskLogsStream>, Status> {
-        Err(Status::unimplemented("nobody asks"))
-    }
-}
-
-#[tonic::async_trait]
-impl SyncAgentService for Bare {
+impl SyncAgentService for Others {
     type ExecuteTaskSyncStream =
         Iter<std::array::IntoIter<Result<ExecuteTaskSyncResponse, Status>, 1>>;
 
@@ -99,7 +58,7 @@ impl SyncAgentService for Bare {
 }
 
 #[tonic::async_trait]
-impl AgentMetadataService for Bare {
+impl AgentMetadataService for Others {
     async fn get_agent(
         &self,
         _request: Request<GetAgentRequest>,
