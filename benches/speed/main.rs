@@ -174,7 +174,11 @@ fn steps(settings: &Settings, report: &mut Report) {
 
 /// As many threads as the service has.
 fn runtime() -> Runtime {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(cores.max(2)).enable_all().build().expect("a runtime")
+    builder.worker_threads(cores().max(2)).enable_all().build().expect("a runtime")
+}
+
+/// How many threads can run at once.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }

@@ -25,11 +25,11 @@ use hdrhistogram::Histogram;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::sleep};
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Request, Status};
 
 use crate::{
     Settings,
-    load::{Call, Calls, Executes, Lists, histogram, micros, millis, request},
+    load::{Call, Calls, Executes, Lists, Wire, histogram, micros, millis, request},
     messages,
     report::{Report, Target::AtMost},
     runtime,
@@ -144,7 +144,7 @@ impl Seen {
 
 /// A propeller with its connection.
 struct Propeller {
-    tasks: AsyncAgentServiceClient<Channel>,
+    tasks: AsyncAgentServiceClient<Wire>,
     sync: <Executes as Calls>::Call,
     seen: Mutex<Seen>,
     /// The files that are waited for.

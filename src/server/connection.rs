@@ -5,7 +5,7 @@ use std::{io, pin::pin, sync::Arc};
 use bytesize::ByteSize;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, join},
     sync::oneshot,
@@ -20,6 +20,7 @@ use super::{
     admission::{Admission, Admit, is_counted},
     arrival::Arriving,
     deadline::Deadline,
+    executor::AtOnce,
     panic,
     rpc::{Observe, Observer},
 };
@@ -56,7 +57,7 @@ pub(super) enum End {
 pub(super) struct Protocol {
     first_byte_timeout: Duration,
     body_timeout: Duration,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<AtOnce>,
     routes: Routes,
     admission: Arc<Admission>,
     observer: Observer,
@@ -70,7 +71,7 @@ impl Protocol {
         observer: Observer,
     ) -> Self {
         let size = |size: ByteSize| u32::try_from(size.as_u64()).unwrap_or(u32::MAX);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(AtOnce);
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(settings.max_concurrent_streams)

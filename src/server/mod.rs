@@ -10,6 +10,7 @@ mod caller;
 mod connection;
 mod connections;
 mod deadline;
+mod executor;
 mod health;
 mod incoming;
 mod listener;

@@ -22,8 +22,9 @@ use flightdeck::wire::flyteidl::{
     },
 };
 use futures::stream::iter;
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Request, Status};
 
+use super::Wire;
 use crate::{messages, subjects};
 
 /// One kind of call.
@@ -31,7 +32,7 @@ pub trait Calls: Clone + Send + Sync + 'static {
     /// Such calls on a connection.
     type Call: Call;
 
-    fn on(&self, channel: Channel) -> Self::Call;
+    fn on(&self, wire: Wire) -> Self::Call;
 }
 
 /// A call on a connection.
@@ -66,14 +67,14 @@ impl Gets {
 }
 
 impl Calls for Gets {
-    type Call = (Self, AsyncAgentServiceClient<Channel>);
+    type Call = (Self, AsyncAgentServiceClient<Wire>);
 
-    fn on(&self, channel: Channel) -> Self::Call {
-        (self.clone(), AsyncAgentServiceClient::new(channel))
+    fn on(&self, wire: Wire) -> Self::Call {
+        (self.clone(), AsyncAgentServiceClient::new(wire))
     }
 }
 
-impl Call for (Gets, AsyncAgentServiceClient<Channel>) {
+impl Call for (Gets, AsyncAgentServiceClient<Wire>) {
     async fn call(&mut self, number: usize, limit: Option<Duration>) -> Result<(), Status> {
         let handles = &self.0.0;
         let message = messages::get(&handles[number % handles.len()]);
@@ -104,14 +105,14 @@ impl Creates {
 }
 
 impl Calls for Creates {
-    type Call = (Self, AsyncAgentServiceClient<Channel>);
+    type Call = (Self, AsyncAgentServiceClient<Wire>);
 
-    fn on(&self, channel: Channel) -> Self::Call {
-        (self.clone(), AsyncAgentServiceClient::new(channel))
+    fn on(&self, wire: Wire) -> Self::Call {
+        (self.clone(), AsyncAgentServiceClient::new(wire))
     }
 }
 
-impl Call for (Creates, AsyncAgentServiceClient<Channel>) {
+impl Call for (Creates, AsyncAgentServiceClient<Wire>) {
     async fn call(&mut self, _number: usize, limit: Option<Duration>) -> Result<(), Status> {
         let message = (self.0.request)(self.0.created.fetch_add(1, Relaxed));
         let handle = self.1.create_task(request(message, limit)).await?.into_inner().resource_meta;
@@ -134,14 +135,14 @@ impl Deletes {
 }
 
 impl Calls for Deletes {
-    type Call = (Self, AsyncAgentServiceClient<Channel>);
+    type Call = (Self, AsyncAgentServiceClient<Wire>);
 
-    fn on(&self, channel: Channel) -> Self::Call {
-        (self.clone(), AsyncAgentServiceClient::new(channel))
+    fn on(&self, wire: Wire) -> Self::Call {
+        (self.clone(), AsyncAgentServiceClient::new(wire))
     }
 }
 
-impl Call for (Deletes, AsyncAgentServiceClient<Channel>) {
+impl Call for (Deletes, AsyncAgentServiceClient<Wire>) {
     async fn call(&mut self, number: usize, limit: Option<Duration>) -> Result<(), Status> {
         let message = messages::delete(&self.0.0[number]);
         self.1.delete_task(request(message, limit)).await.map(drop)
@@ -170,14 +171,14 @@ impl Executes {
 }
 
 impl Calls for Executes {
-    type Call = (Self, SyncAgentServiceClient<Channel>);
+    type Call = (Self, SyncAgentServiceClient<Wire>);
 
-    fn on(&self, channel: Channel) -> Self::Call {
-        (self.clone(), SyncAgentServiceClient::new(channel))
+    fn on(&self, wire: Wire) -> Self::Call {
+        (self.clone(), SyncAgentServiceClient::new(wire))
     }
 }
 
-impl Call for (Executes, SyncAgentServiceClient<Channel>) {
+impl Call for (Executes, SyncAgentServiceClient<Wire>) {
     async fn call(&mut self, _number: usize, limit: Option<Duration>) -> Result<(), Status> {
         let parts = request(iter(self.0.parts()), limit);
         let mut replies = self.1.execute_task_sync(parts).await?.into_inner();
@@ -197,14 +198,14 @@ impl Call for (Executes, SyncAgentServiceClient<Channel>) {
 pub struct Lists;
 
 impl Calls for Lists {
-    type Call = AgentMetadataServiceClient<Channel>;
+    type Call = AgentMetadataServiceClient<Wire>;
 
-    fn on(&self, channel: Channel) -> Self::Call {
-        AgentMetadataServiceClient::new(channel)
+    fn on(&self, wire: Wire) -> Self::Call {
+        AgentMetadataServiceClient::new(wire)
     }
 }
 
-impl Call for AgentMetadataServiceClient<Channel> {
+impl Call for AgentMetadataServiceClient<Wire> {
     async fn call(&mut self, _number: usize, limit: Option<Duration>) -> Result<(), Status> {
         let agents =
             self.list_agents(request(ListAgentsRequest {}, limit)).await?.into_inner().agents;

@@ -7,9 +7,9 @@ use std::{
 };
 
 use hdrhistogram::Histogram;
-use tonic::{Status, transport::Channel};
+use tonic::Status;
 
-use super::{Call, Calls, histogram, micros};
+use super::{Call, Calls, Wire, histogram, micros};
 
 /// Calls, or one of them, with how long each good reply took in microseconds.
 #[derive(Clone)]
@@ -33,8 +33,8 @@ impl<C> Timed<C> {
 impl<C: Calls> Calls for Timed<C> {
     type Call = Timed<C::Call>;
 
-    fn on(&self, channel: Channel) -> Self::Call {
-        Timed { call: self.call.on(channel), latency: self.latency.clone() }
+    fn on(&self, wire: Wire) -> Self::Call {
+        Timed { call: self.call.on(wire), latency: self.latency.clone() }
     }
 }
 

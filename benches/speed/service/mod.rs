@@ -20,13 +20,13 @@ use flightdeck::wire::flyteidl::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempPath;
 use tokio::time::sleep;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 pub use self::limit::CpuLimit;
-use crate::{Role, process::Usage};
+use crate::{Role, load::Wire, process::Usage};
 
 /// How long a service may take until it answers.
-const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(60);
 /// Python modules with connectors.
 const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/python");
 
@@ -132,16 +132,21 @@ impl Service {
     }
 
     /// A connection of its own.
-    pub async fn connect(&self) -> Channel {
+    pub async fn connect(&self) -> Wire {
         let endpoint = Endpoint::from_shared(self.url()).expect("a URL");
         let began = Instant::now();
         loop {
             match endpoint.connect().await {
-                Ok(channel) => return channel,
+                Ok(channel) => return Wire::Channel(channel),
                 Err(error) => assert!(began.elapsed() < LIMIT, "{}: {error}", self.address),
             }
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Where it listens, as `host:port`.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Waits until it lists its connectors.
