@@ -20,8 +20,8 @@ use super::{
     admission::{Admission, Admit, is_counted},
     arrival::Arriving,
     deadline::Deadline,
-    executor::AtOnce,
     panic,
+    requests::Requests,
     rpc::{Observe, Observer},
 };
 use crate::config;
@@ -55,9 +55,7 @@ pub(super) enum End {
 
 /// What all connections of a service share.
 pub(super) struct Protocol {
-    first_byte_timeout: Duration,
-    body_timeout: Duration,
-    http2: http2::Builder<AtOnce>,
+    settings: config::Server,
     routes: Routes,
     admission: Arc<Admission>,
     observer: Observer,
@@ -70,28 +68,7 @@ impl Protocol {
         admission: Arc<Admission>,
         observer: Observer,
     ) -> Self {
-        let size = |size: ByteSize| u32::try_from(size.as_u64()).unwrap_or(u32::MAX);
-        let mut http2 = http2::Builder::new(AtOnce);
-        http2
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(settings.max_concurrent_streams)
-            .max_header_list_size(size(settings.max_header_size))
-            .initial_stream_window_size(size(settings.stream_window))
-            .initial_connection_window_size(size(settings.connection_window))
-            .max_frame_size(size(settings.max_frame_size))
-            .max_send_buf_size(usize::try_from(settings.send_buffer.as_u64()).unwrap_or(usize::MAX))
-            .max_pending_accept_reset_streams(settings.max_pending_resets)
-            .max_local_error_reset_streams(settings.max_error_resets)
-            .keep_alive_interval(settings.keepalive_interval)
-            .keep_alive_timeout(settings.keepalive_timeout);
-        Self {
-            first_byte_timeout: settings.first_byte_timeout,
-            body_timeout: settings.body_timeout,
-            http2,
-            routes,
-            admission,
-            observer,
-        }
+        Self { settings: settings.clone(), routes, admission, observer }
     }
 
     /// Serves a connection until it ends; it is asked to leave at this age, and
@@ -104,7 +81,7 @@ impl Protocol {
         age: Option<Duration>,
         mut leave: oneshot::Receiver<Leave>,
     ) -> End {
-        let preface = timeout(self.first_byte_timeout, read_preface(reader, writer));
+        let preface = timeout(self.settings.first_byte_timeout, read_preface(reader, writer));
         let io = tokio::select! {
             biased;
             preface = preface => match preface {
@@ -122,34 +99,56 @@ impl Protocol {
             activity,
         });
         let handler = Observe { inner: handler, observer: self.observer.clone() };
-        let body_timeout = self.body_timeout;
+        let body_timeout = self.settings.body_timeout;
         let service = service_fn(move |request: Request<Incoming>| {
             handler.clone().oneshot(with_limit(request, body_timeout))
         });
-        let mut connection = pin!(self.http2.serve_connection(TokioIo::new(io), service));
+        let requests = Requests::default();
+        let http2 = http2(&self.settings, requests.clone());
+        let mut connection = pin!(http2.serve_connection(TokioIo::new(io), service));
 
         let mut end = End::Over;
         let told = tokio::select! {
             biased;
-            closed = &mut connection => return ended(closed),
+            closed = requests.serve(connection.as_mut()) => return ended(closed),
             told = &mut leave => told,
             () = pass(age) => {
                 end = End::Aged;
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     biased;
-                    _ = &mut connection => return end,
+                    _ = requests.serve(connection.as_mut()) => return end,
                     told = &mut leave => told,
                 }
             }
         };
         connection.as_mut().graceful_shutdown();
+        let rest = requests.serve(connection);
         match told {
-            Ok(Leave::Drain) => drop(connection.await),
-            Ok(Leave::Idlest) | Err(_) => drop(timeout(LEAVE_LIMIT, connection).await),
+            Ok(Leave::Drain) => drop(rest.await),
+            Ok(Leave::Idlest) | Err(_) => drop(timeout(LEAVE_LIMIT, rest).await),
         }
         end
     }
+}
+
+/// What connections are served with.
+fn http2(settings: &config::Server, requests: Requests) -> http2::Builder<Requests> {
+    let size = |size: ByteSize| u32::try_from(size.as_u64()).unwrap_or(u32::MAX);
+    let mut http2 = http2::Builder::new(requests);
+    http2
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(settings.max_concurrent_streams)
+        .max_header_list_size(size(settings.max_header_size))
+        .initial_stream_window_size(size(settings.stream_window))
+        .initial_connection_window_size(size(settings.connection_window))
+        .max_frame_size(size(settings.max_frame_size))
+        .max_send_buf_size(usize::try_from(settings.send_buffer.as_u64()).unwrap_or(usize::MAX))
+        .max_pending_accept_reset_streams(settings.max_pending_resets)
+        .max_local_error_reset_streams(settings.max_error_resets)
+        .keep_alive_interval(settings.keepalive_interval)
+        .keep_alive_timeout(settings.keepalive_timeout);
+    http2
 }
 
 /// Reads the preface, and gives it back before the rest of the stream.
