@@ -2,9 +2,9 @@
 //! request to the bytes of its reply, and the client's part, which is always the
 //! same.
 
-use std::{future::pending, hint::black_box, io, ops::Range};
+use std::{future::pending, hint::black_box, io, ops::Range, time::Duration};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use flightdeck::{
     config::Config,
     server::{Incoming, Service},
@@ -13,7 +13,6 @@ use flightdeck::{
 use futures::future::join_all;
 use gungraun::{library_benchmark, library_benchmark_group};
 use h2::client::SendRequest;
-use http::Request;
 use prost::Message;
 use tokio::{
     io::{DuplexStream, ReadHalf, WriteHalf, duplex, split},
@@ -24,17 +23,15 @@ use crate::{
     floor,
     subjects::{self, QUERY, Warehouse, of_execution},
     tasks::runtime,
+    written::Written,
 };
 
 /// Tasks that are asked about.
 const TASKS: usize = 100;
 
-/// What gRPC has before a message: a flag and a length.
-const PREFIX: usize = 5;
-
-const CREATE: &str = "flyteidl.service.AsyncAgentService/CreateTask";
-const GET: &str = "flyteidl.service.AsyncAgentService/GetTask";
-const LIST: &str = "flyteidl.service.AgentMetadataService/ListAgents";
+const CREATE: &str = "/flyteidl.service.AsyncAgentService/CreateTask";
+const GET: &str = "/flyteidl.service.AsyncAgentService/GetTask";
+const LIST: &str = "/flyteidl.service.AgentMetadataService/ListAgents";
 
 library_benchmark_group!(name = grpc;
     benchmarks = get, get_16_streams, create, list_agents, floor_get, floor_get_16_streams, floor_create
@@ -59,7 +56,7 @@ fn get_16_streams(served: Served) -> Served {
 // With the actor, its first poll and the timer for the next.
 #[library_benchmark]
 #[bench::x200(Served::with_requests())]
-fn create((served, requests): (Served, Vec<Bytes>)) -> Served {
+fn create((served, requests): (Served, Vec<Written>)) -> Served {
     served.create(&requests);
     served
 }
@@ -88,7 +85,7 @@ fn floor_get_16_streams(served: Served) -> Served {
 
 #[library_benchmark]
 #[bench::x200(Served::floor_with_requests())]
-fn floor_create((served, requests): (Served, Vec<Bytes>)) -> Served {
+fn floor_create((served, requests): (Served, Vec<Written>)) -> Served {
     served.create(&requests);
     served
 }
@@ -96,7 +93,7 @@ fn floor_create((served, requests): (Served, Vec<Bytes>)) -> Served {
 /// A service with one caller and some tasks.
 struct Served {
     connection: Connection,
-    gets: Vec<Bytes>,
+    gets: Vec<Written>,
     /// None of the floor.
     warehouse: Option<Warehouse>,
     runtime: Runtime,
@@ -123,11 +120,11 @@ impl Served {
         served
     }
 
-    fn with_requests() -> (Self, Vec<Bytes>) {
+    fn with_requests() -> (Self, Vec<Written>) {
         (Self::new(), creates(TASKS..TASKS + 200))
     }
 
-    fn floor_with_requests() -> (Self, Vec<Bytes>) {
+    fn floor_with_requests() -> (Self, Vec<Written>) {
         (Self::floor(), creates(TASKS..TASKS + 200))
     }
 
@@ -144,19 +141,18 @@ impl Served {
     /// Creates tasks and asks about each.
     fn warm_up(&mut self) {
         let replies = self.create(&creates(0..TASKS));
-        let handle = |reply: Bytes| {
-            CreateTaskResponse::decode(&reply[PREFIX..]).expect("a handle").resource_meta
-        };
-        self.gets = replies.into_iter().map(|reply| message(&get_of(handle(reply)))).collect();
+        let handle =
+            |reply: Bytes| CreateTaskResponse::decode(reply).expect("a handle").resource_meta;
+        self.gets = replies.into_iter().map(|reply| written(GET, &get_of(handle(reply)))).collect();
         self.get(TASKS);
     }
 
-    fn create(&self, requests: &[Bytes]) -> Vec<Bytes> {
+    fn create(&self, requests: &[Written]) -> Vec<Bytes> {
         self.runtime.block_on(async {
             let polls = self.warehouse.as_ref().map_or(0, Warehouse::polls) + requests.len();
             let mut replies = Vec::with_capacity(requests.len());
             for request in requests {
-                replies.push(self.connection.ask(CREATE, request).await);
+                replies.push(self.connection.ask(request).await);
             }
             if let Some(warehouse) = &self.warehouse {
                 warehouse.polled(polls).await;
@@ -168,7 +164,7 @@ impl Served {
     fn get(&self, times: usize) {
         self.runtime.block_on(async {
             for request in self.gets.iter().cycle().take(times) {
-                black_box(self.connection.ask(GET, request).await);
+                black_box(self.connection.ask(request).await);
             }
         });
     }
@@ -177,35 +173,31 @@ impl Served {
         self.runtime.block_on(async {
             for _ in 0..times {
                 let gets = self.gets.iter().take(streams);
-                let replies = join_all(gets.map(|request| self.connection.ask(GET, request)));
+                let replies = join_all(gets.map(|request| self.connection.ask(request)));
                 black_box(replies.await);
             }
         });
     }
 
     fn list_agents(&self, times: usize) {
-        let request = message(&ListAgentsRequest {});
+        let request = written(LIST, &ListAgentsRequest {});
         self.runtime.block_on(async {
             for _ in 0..times {
-                black_box(self.connection.ask(LIST, &request).await);
+                black_box(self.connection.ask(&request).await);
             }
         });
     }
 }
 
 /// The bodies of Creates.
-fn creates(numbers: Range<usize>) -> Vec<Bytes> {
+fn creates(numbers: Range<usize>) -> Vec<Written> {
     let request = subjects::query();
-    numbers.map(|number| message(&of_execution(&request, number))).collect()
+    numbers.map(|number| written(CREATE, &of_execution(&request, number))).collect()
 }
 
-/// A message with the prefix that gRPC has before it.
-fn message(message: &impl Message) -> Bytes {
-    let mut bytes = BytesMut::new();
-    bytes.put_u8(0);
-    bytes.put_u32(u32::try_from(message.encoded_len()).expect("a short message"));
-    message.encode(&mut bytes).expect("room for it");
-    bytes.freeze()
+/// A request of a caller who waits for about ten seconds.
+fn written(path: &str, message: &impl Message) -> Written {
+    Written::new(path, message).within(Duration::from_micros(9_999_998))
 }
 
 fn get_of(resource_meta: Bytes) -> GetTaskRequest {
@@ -216,7 +208,7 @@ fn get_of(resource_meta: Bytes) -> GetTaskRequest {
     }
 }
 
-/// The caller's end: no more than HTTP/2 asks for, with propeller's headers.
+/// The caller's end.
 struct Connection(SendRequest<Bytes>);
 
 impl Connection {
@@ -226,28 +218,9 @@ impl Connection {
         Self(client)
     }
 
-    /// The body of the reply to a request, which must be OK.
-    async fn ask(&self, method: &str, message: &Bytes) -> Bytes {
-        let request = Request::post(format!("http://flightdeck/{method}"))
-            .header("content-type", "application/grpc")
-            .header("user-agent", "grpc-go/1.62.1")
-            .header("te", "trailers")
-            .header("grpc-timeout", "9999998u")
-            .body(())
-            .expect("a request");
-        let mut client = self.0.clone().ready().await.expect("room for a stream");
-        let (response, mut body) = client.send_request(request, false).expect("a stream");
-        body.send_data(message.clone(), true).expect("room for it");
-        let mut body = response.await.expect("a response").into_body();
-        let mut reply = BytesMut::new();
-        while let Some(data) = body.data().await {
-            let data = data.expect("a part of the reply");
-            body.flow_control().release_capacity(data.len()).expect("it was taken");
-            reply.put(data);
-        }
-        let trailers = body.trailers().await.expect("an end").expect("trailers");
-        assert_eq!(trailers["grpc-status"], "0");
-        reply.freeze()
+    /// The message of the reply to a request, which must be OK.
+    async fn ask(&self, request: &Written) -> Bytes {
+        request.send(&self.0).await.expect("a reply")
     }
 }
 

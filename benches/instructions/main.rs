@@ -14,6 +14,8 @@ mod http2;
 mod subjects;
 mod tasks;
 mod wire;
+#[path = "../common/written.rs"]
+mod written;
 
 use gungraun::{Callgrind, LibraryBenchmarkConfig, main};
 

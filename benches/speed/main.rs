@@ -32,6 +32,8 @@ mod stores;
 #[path = "../common/subjects.rs"]
 mod subjects;
 mod upstream;
+#[path = "../common/written.rs"]
+mod written;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -90,6 +92,10 @@ pub struct Settings {
     #[arg(long)]
     million: bool,
 
+    /// A line of Flightdeck's configuration, such as 'server.workers = 1'
+    #[arg(long, value_name = "LINE")]
+    set: Vec<String>,
+
     /// Where the figures are written as JSON
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_TARGET_TMPDIR"), "/speed.json"))]
     json: PathBuf,
@@ -138,6 +144,7 @@ fn main() {
     if let Some(role) = settings.role {
         return runtime().block_on(service::serve(role));
     }
+    service::set(&settings.set);
     if settings.list {
         return BENCHES.iter().for_each(|bench| println!("{:<12} {}", bench.name, bench.about));
     }

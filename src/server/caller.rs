@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
 use crate::{connector::TaskCategory, supervisor::TaskQuery, wire::flyteidl::admin};
 
-const TIMEOUT: &str = "grpc-timeout";
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// When the caller stops waiting, by the header `grpc-timeout`.
 pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
-    let timeout = parse(metadata.get(TIMEOUT)?.to_str().ok()?)?;
+    let timeout = parse(metadata.as_ref().get(TIMEOUT)?.to_str().ok()?)?;
     Instant::now().checked_add(timeout)
 }
 

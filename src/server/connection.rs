@@ -21,7 +21,7 @@ use super::{
     arrival::Arriving,
     deadline::Deadline,
     panic,
-    requests::Requests,
+    requests::{Arrived, Requests},
     rpc::{Observe, Observer},
 };
 use crate::config;
@@ -103,8 +103,8 @@ impl Protocol {
         let service = service_fn(move |request: Request<Incoming>| {
             handler.clone().oneshot(with_limit(request, body_timeout))
         });
-        let requests = Requests::default();
-        let http2 = http2(&self.settings, requests.clone());
+        let mut requests = Requests::default();
+        let http2 = http2(&self.settings, requests.executor());
         let mut connection = pin!(http2.serve_connection(TokioIo::new(io), service));
 
         let mut end = End::Over;
@@ -133,9 +133,9 @@ impl Protocol {
 }
 
 /// What connections are served with.
-fn http2(settings: &config::Server, requests: Requests) -> http2::Builder<Requests> {
+fn http2(settings: &config::Server, executor: Arrived) -> http2::Builder<Arrived> {
     let size = |size: ByteSize| u32::try_from(size.as_u64()).unwrap_or(u32::MAX);
-    let mut http2 = http2::Builder::new(requests);
+    let mut http2 = http2::Builder::new(executor);
     http2
         .timer(TokioTimer::new())
         .max_concurrent_streams(settings.max_concurrent_streams)

@@ -25,9 +25,8 @@ impl Meter {
         task_type: &str,
         category: &TaskCategory,
     ) -> Self {
-        let served = tasks.connectors().serves(category);
         Self {
-            metrics: tasks.metrics().requests(task_type, served),
+            metrics: tasks.metrics().requests(task_type, || tasks.connectors().serves(category)),
             operation,
             began: Instant::now(),
         }

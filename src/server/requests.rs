@@ -3,84 +3,167 @@
 use std::{
     future::{Future, poll_fn},
     mem::take,
+    panic::AssertUnwindSafe,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
-use futures::future::BoxFuture;
+use futures::{
+    FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered, task::AtomicWaker,
+};
 use hyper::rt::Executor;
-use tokio::task::coop::poll_proceed;
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
-/// The requests that a connection has read and that have not run yet.
+/// A request until all of its answer is on its way. A panic ends it alone.
+type Request = BoxFuture<'static, ()>;
+
+/// The requests of a connection, which run on its task.
 ///
-/// They run on the connection's task, all that have come together, for as long
-/// as they wait for nothing; one that has to wait gets a task of its own. Most
-/// Gets are answered from memory, where a task for each costs more than its
-/// answer: it is allocated, scheduled, often taken by another thread, and has to
-/// wake its connection. And what is answered together leaves in one write.
-#[derive(Clone, Default)]
-pub(super) struct Requests(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+/// A task for each would cost more than most answers: it is allocated, scheduled,
+/// often taken by another thread, and has to wake its connection. And what is
+/// answered together leaves in one write.
+#[derive(Default)]
+pub(super) struct Requests {
+    arrived: Arrived,
+    waiting: FuturesUnordered<Request>,
+}
 
-impl<F> Executor<F> for Requests
+/// The requests that their connection has read and that have not run yet.
+#[derive(Clone, Default)]
+pub(super) struct Arrived(Arc<Mutex<Vec<Request>>>);
+
+impl<F> Executor<F> for Arrived
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, request: F) {
-        self.waiting().push(Box::pin(request));
+        let request = AssertUnwindSafe(request).catch_unwind().map(drop);
+        self.lock().push(Box::pin(request));
+    }
+}
+
+impl Arrived {
+    fn lock(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Requests {
-    /// Serves their connection, which reads requests and sends answers, and runs
-    /// what it reads.
+    /// What the connection is to run its requests on.
+    pub(super) fn executor(&self) -> Arrived {
+        self.arrived.clone()
+    }
+
+    /// Serves the connection, which reads requests and sends answers, and runs
+    /// what it reads. Those that still wait when it is over have no caller.
     pub(super) fn serve<C: Future>(
-        &self,
+        &mut self,
         mut connection: Pin<&mut C>,
     ) -> impl Future<Output = C::Output> {
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(bell.clone());
         poll_fn(move |context| {
+            bell.owner.register(context.waker());
+            let mut context = Context::from_waker(&waker);
             loop {
-                let over = connection.as_mut().poll(context);
-                if !self.run() || over.is_ready() {
+                bell.answer();
+                let over = connection.as_mut().poll(&mut context);
+                if over.is_ready() {
                     return over;
+                }
+                self.begin();
+                self.go_on(&mut context);
+                if bell.leave() {
+                    return Poll::Pending;
                 }
             }
         })
     }
 
-    /// Runs what was read: false if nothing was.
-    fn run(&self) -> bool {
-        let mut requests = take(&mut *self.waiting());
-        if requests.is_empty() {
-            return false;
-        }
+    /// Begins what has arrived.
+    fn begin(&mut self) {
+        let mut requests = take(&mut *self.arrived.lock());
         for mut request in requests.drain(..) {
-            if poll_once(request.as_mut()).is_pending() {
+            // Most need not wait, and nobody to wake them.
+            let mut context = Context::from_waker(Waker::noop());
+            let answered = match poll_proceed(&mut context) {
+                Poll::Ready(budget) => {
+                    budget.made_progress();
+                    request.poll_unpin(&mut context)
+                }
+                Poll::Pending => Poll::Pending,
+            };
+            if answered.is_pending() {
                 // Its first poll there is what registers a waker.
-                tokio::spawn(request);
+                self.waiting.push(request);
             }
         }
         // Its memory serves again.
-        let mut waiting = self.waiting();
-        requests.append(&mut waiting);
-        *waiting = requests;
-        true
+        let mut arrived = self.arrived.lock();
+        requests.append(&mut arrived);
+        *arrived = requests;
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Vec<BoxFuture<'static, ()>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Goes on with those that waited, within the budget of the connection's
+    /// task so that it lets others run.
+    fn go_on(&mut self, context: &mut Context<'_>) {
+        while !self.waiting.is_empty() {
+            let Poll::Ready(budget) = poll_proceed(context) else {
+                return;
+            };
+            // Also if none gets further, or one that wakes itself would go on
+            // for ever.
+            budget.made_progress();
+            if !matches!(self.waiting.poll_next_unpin(context), Poll::Ready(Some(()))) {
+                return;
+            }
+        }
     }
 }
 
-/// Polls within the budget of the current task, so that a connection with many
-/// requests lets others run too.
-fn poll_once(request: Pin<&mut (impl Future<Output = ()> + ?Sized)>) -> Poll<()> {
-    let mut context = Context::from_waker(Waker::noop());
-    match poll_proceed(&mut context) {
-        Poll::Ready(budget) => {
-            budget.made_progress();
-            request.poll(&mut context)
+/// Wakes a connection. What its own requests have for it, it hears of at once:
+/// waking its task would have it run once more for nothing.
+#[derive(Default)]
+struct Bell {
+    owner: AtomicWaker,
+    is_served: AtomicBool,
+    has_rung: AtomicBool,
+}
+
+impl Bell {
+    /// The connection is served now, with all that it was to hear of.
+    fn answer(&self) {
+        self.is_served.store(true, SeqCst);
+        self.has_rung.store(false, SeqCst);
+    }
+
+    /// The connection rests, and its task is woken from now on: false if it has
+    /// to be served once more before.
+    fn leave(&self) -> bool {
+        if !has_budget_remaining() {
+            // It is due again at once, but others come first.
+            self.is_served.store(false, SeqCst);
+            self.owner.wake();
+            return true;
         }
-        Poll::Pending => Poll::Pending,
+        self.is_served.store(false, SeqCst);
+        !self.has_rung.load(SeqCst)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_rung.store(true, SeqCst);
+        if !self.is_served.load(SeqCst) {
+            self.owner.wake();
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tonic::{Code, Status};
@@ -17,7 +17,7 @@ use tower::Service;
 
 use crate::telemetry::{Method, Metrics, RpcSpan, Traces};
 
-const STATUS: &str = "grpc-status";
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Where requests are counted and traced.
 #[derive(Clone)]

@@ -15,6 +15,11 @@ use tokio::{
 
 use super::task::TaskMsg;
 
+/// The longest time between two looks at the calendar. tokio has a timer of this
+/// length then, and does not wake its driver, by a system call, for each longer
+/// one that a request sets.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// The timers of all actors; until it is dropped.
 pub(super) struct Timers {
     calendar: Arc<Calendar>,
@@ -95,7 +100,8 @@ impl Calendar {
         loop {
             match self.remind() {
                 Some(next) => {
-                    let _ = timeout_at(next, self.sooner.notified()).await;
+                    let look = next.min(Instant::now() + LOOK);
+                    let _ = timeout_at(look, self.sooner.notified()).await;
                 }
                 None => self.sooner.notified().await,
             }

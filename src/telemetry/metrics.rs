@@ -127,12 +127,12 @@ impl Metrics {
     }
 
     /// The request metrics of a task type; `served` says whether a connector
-    /// has it.
-    pub fn requests(&self, task_type: &str, served: bool) -> Arc<RequestMetrics> {
+    /// has it, and is asked about a type that is new.
+    pub fn requests(&self, task_type: &str, served: impl FnOnce() -> bool) -> Arc<RequestMetrics> {
         if let Some(known) = self.requests.get(task_type) {
             return known.clone();
         }
-        let label = self.types.label(task_type, served);
+        let label = self.types.label(task_type, served());
         self.requests
             .entry(label.to_owned())
             .or_insert_with(|| Arc::new(RequestMetrics::new(self, label)))

@@ -11,8 +11,8 @@ use std::{
 use bytes::Bytes;
 use flightdeck::wire::flyteidl::{
     admin::{
-        CreateTaskRequest, ExecuteTaskSyncRequest, ListAgentsRequest,
-        execute_task_sync_request::Part, execute_task_sync_response::Res,
+        CreateTaskRequest, ExecuteTaskSyncRequest, GetTaskRequest, GetTaskResponse,
+        ListAgentsRequest, execute_task_sync_request::Part, execute_task_sync_response::Res,
     },
     core::task_execution::Phase,
     service::{
@@ -22,10 +22,11 @@ use flightdeck::wire::flyteidl::{
     },
 };
 use futures::stream::iter;
+use prost::Message;
 use tonic::{Request, Status};
 
 use super::Wire;
-use crate::{messages, subjects};
+use crate::{messages, subjects, written::Written};
 
 /// One kind of call.
 pub trait Calls: Clone + Send + Sync + 'static {
@@ -58,27 +59,44 @@ pub fn request<T>(message: T, limit: Option<Duration>) -> Request<T> {
 
 /// Asks how tasks are doing that are running, one after the other.
 #[derive(Clone)]
-pub struct Gets(Arc<[Bytes]>);
+pub struct Gets(Arc<[(GetTaskRequest, Written)]>);
 
 impl Gets {
     pub fn of(handles: &[Bytes]) -> Self {
-        Self(handles.into())
+        let requests = handles.iter().map(messages::get);
+        let written = |message| {
+            let written = Written::new("/flyteidl.service.AsyncAgentService/GetTask", &message);
+            (message, written)
+        };
+        Self(requests.map(written).collect())
     }
 }
 
 impl Calls for Gets {
-    type Call = (Self, AsyncAgentServiceClient<Wire>);
+    type Call = (Self, Wire);
 
     fn on(&self, wire: Wire) -> Self::Call {
-        (self.clone(), AsyncAgentServiceClient::new(wire))
+        (self.clone(), wire)
     }
 }
 
-impl Call for (Gets, AsyncAgentServiceClient<Wire>) {
+impl Call for (Gets, Wire) {
     async fn call(&mut self, number: usize, limit: Option<Duration>) -> Result<(), Status> {
-        let handles = &self.0.0;
-        let message = messages::get(&handles[number % handles.len()]);
-        let reply = self.1.get_task(request(message, limit)).await?.into_inner();
+        let requests = &self.0.0;
+        let (message, written) = &requests[number % requests.len()];
+        let reply = match &self.1 {
+            Wire::Channel(channel) => {
+                let mut client = AsyncAgentServiceClient::new(channel.clone());
+                client.get_task(request(message.clone(), limit)).await?.into_inner()
+            }
+            Wire::Lean { client, .. } => {
+                let reply = match limit {
+                    Some(limit) => written.clone().within(limit).send(client).await?,
+                    None => written.send(client).await?,
+                };
+                GetTaskResponse::decode(reply).expect("a reply")
+            }
+        };
         assert_eq!(reply.resource.map(|resource| resource.phase()), Some(Phase::Running));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use http::{
 };
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::BodyExt;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::sleep};
 use tonic::{
     body::Body,
     codegen::{Service, StdError},
@@ -44,7 +44,7 @@ impl Wire {
                 Ok(stream) => break stream,
                 Err(error) => assert!(began.elapsed() < LIMIT, "{address}: {error}"),
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
         };
         stream.set_nodelay(true).expect("a TCP stream");
         let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");

@@ -11,6 +11,7 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -29,6 +30,15 @@ use crate::{Role, load::Wire, process::Usage};
 pub const LIMIT: Duration = Duration::from_secs(60);
 /// Python modules with connectors.
 const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/python");
+
+/// Lines that come first in every configuration of Flightdeck.
+static SET: OnceLock<String> = OnceLock::new();
+
+/// Has every Flightdeck started with these lines of configuration.
+pub fn set(lines: &[String]) {
+    let lines = lines.iter().map(|line| format!("{line}\n")).collect();
+    SET.set(lines).expect("it is set once");
+}
 
 /// Serves as what this process is told to be, until it is killed.
 pub async fn serve(role: Role) {
@@ -67,7 +77,8 @@ impl Service {
     pub fn flightdeck(config: &str) -> Self {
         let file = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
         let text = format!(
-            "admin.enabled = false\nserver.host = \"127.0.0.1\"\nmetrics.host = \"127.0.0.1\"\n{config}"
+            "admin.enabled = false\nserver.host = \"127.0.0.1\"\nmetrics.host = \"127.0.0.1\"\n{}{config}",
+            SET.get().map_or("", String::as_str)
         );
         std::fs::write(file.path(), text).expect("a configuration");
         let mut command = Command::new(env!("CARGO_BIN_EXE_flightdeck"));
