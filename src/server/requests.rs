@@ -167,3 +167,97 @@ impl Wake for Bell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::{atomic::AtomicUsize, mpsc},
+        time::Duration,
+    };
+
+    use tokio::{
+        runtime::Builder,
+        sync::oneshot,
+        time::{sleep, timeout},
+    };
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// A connection that reads these requests at once, and is over when so many
+    /// are answered: how many of them were when it was served next.
+    async fn served(requests: Vec<Request>, enough: usize) -> usize {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let mut served = Requests::default();
+        let arrived = served.executor();
+        let mut requests = requests.into_iter();
+        let mut first = None;
+        let connection = pin!(poll_fn(|context| {
+            if requests.len() == 0 {
+                first.get_or_insert(answered.load(SeqCst));
+            }
+            for request in requests.by_ref() {
+                let (answered, waker) = (answered.clone(), context.waker().clone());
+                // As h2 has its connection woken to send what is answered.
+                let answer = request.map(move |()| {
+                    answered.fetch_add(1, SeqCst);
+                    waker.wake();
+                });
+                arrived.execute(answer);
+            }
+            if answered.load(SeqCst) < enough { Poll::Pending } else { Poll::Ready(()) }
+        }));
+        timeout(LIMIT, served.serve(connection)).await.expect("in time");
+        first.expect("it was served again")
+    }
+
+    fn at_once() -> Request {
+        std::future::ready(()).boxed()
+    }
+
+    #[tokio::test]
+    async fn requests_that_came_together_are_answered_together() {
+        let requests = (0..16).map(|_| at_once()).collect();
+        assert_eq!(served(requests, 16).await, 16);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_waits_holds_up_no_other() {
+        let (sender, waits) = oneshot::channel::<()>();
+        tokio::spawn(async {
+            sleep(Duration::from_millis(1)).await;
+            let _ = sender.send(());
+        });
+        let requests = vec![waits.map(drop).boxed(), at_once(), at_once()];
+        assert_eq!(served(requests, 3).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_panics_ends_alone() {
+        let panics = async { panic!("out of order") };
+        assert_eq!(served(vec![at_once(), panics.boxed(), at_once()], 2).await, 2);
+    }
+
+    #[tokio::test]
+    async fn more_requests_than_a_task_has_budget_for_are_answered_too() {
+        let requests = (0..1000).map(|_| at_once()).collect();
+        assert!(served(requests, 1000).await < 1000, "others came first");
+    }
+
+    #[test]
+    fn a_request_that_wakes_itself_lets_other_tasks_run() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let restless = poll_fn(|context| {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        });
+        let (sender, ran) = mpsc::channel();
+        runtime.spawn(served(vec![restless.boxed()], 1));
+        runtime.spawn(async move { sender.send(()) });
+        ran.recv_timeout(LIMIT).expect("the other task has run");
+        runtime.shutdown_background();
+    }
+}
