@@ -13,7 +13,7 @@ use crate::{
     Settings,
     cost::{POLLED_ONCE, sensors, waiting},
     get::traces,
-    load::{Calls, Gets, Seen, Stage, Until, closed, millis, open},
+    load::{Calls, Gets, Open, Seen, Stage, Until, Wire, closed, millis, open},
     report::Report,
     runtime,
     service::Service,
@@ -88,19 +88,40 @@ async fn search(service: &Service, calls: &impl Calls, settings: &Settings) -> f
     for _ in 0..HALVINGS {
         let rate = f64::midpoint(good, bad);
         // Another chance, because something else may have run meanwhile.
-        let kept_up = at(service, calls, rate, settings).await.kept_up()
-            || at(service, calls, rate, settings).await.kept_up();
+        let kept_up = kept_up(service, calls, rate, settings).await
+            || kept_up(service, calls, rate, settings).await;
         if kept_up { good = rate } else { bad = rate }
     }
     good
 }
 
+/// True if all calls are answered as they come.
+async fn kept_up(service: &Service, calls: &impl Calls, rate: f64, settings: &Settings) -> bool {
+    let (open, seen) = load(service, calls, rate, settings).await;
+    open.fault.is_none() && seen.kept_up()
+}
+
 /// Such calls at this rate for a round.
-async fn at(service: &Service, calls: &impl Calls, rate: f64, settings: &Settings) -> Seen {
+async fn load(
+    service: &Service,
+    calls: &impl Calls,
+    rate: f64,
+    settings: &Settings,
+) -> (Open, Seen) {
     let stage = Stage { rate, time: settings.time(TIME) };
-    let open = open(service, calls, CONNECTIONS, &[stage], DEADLINE).await;
-    assert!(open.fault.is_none(), "{:?}", open.fault);
+    let mut connections = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        connections.push(Wire::lean(service.address()).await);
+    }
+    let open = open(connections, calls, &[stage], DEADLINE).await;
     let seen = open.between(Duration::ZERO, stage.time);
+    (open, seen)
+}
+
+/// The same at a rate that is kept up with.
+async fn at(service: &Service, calls: &impl Calls, rate: f64, settings: &Settings) -> Seen {
+    let (open, seen) = load(service, calls, rate, settings).await;
+    assert!(open.fault.is_none(), "{:?}", open.fault);
     // Else the slowest would be missing from the latency.
     assert_eq!((seen.late, seen.refusal.len()), (0, 0));
     seen

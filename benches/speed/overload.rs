@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::{
     Settings,
     cost::sensors,
-    load::{Call, Calls, Executes, Gets, Lists, Open, Stage, Until, closed, millis, open},
+    load::{Call, Calls, Executes, Gets, Lists, Open, Stage, Until, Wire, closed, millis, open},
     messages,
     report::{Report, Target::AtMost},
     runtime,
@@ -66,7 +66,7 @@ async fn cpu(settings: &Settings, report: &mut Report) {
         let name = format!("Gets with a CPU limit of 0.05, {name}");
         let stages = load.stages();
         let (open, lists) = tokio::join!(
-            open(&service, &gets, CONNECTIONS, &stages, DEADLINE),
+            open(channels(&service, CONNECTIONS).await, &gets, &stages, DEADLINE),
             lists(&service, load.time()),
         );
         load.tell(&name, &open, report);
@@ -90,11 +90,20 @@ async fn in_flight(settings: &Settings, report: &mut Report) {
         let load = Load::new(capacity, over, [2, 3, 1], settings);
         let name = format!("{IN_FLIGHT} requests in flight, {name}");
         let before = service.usage();
-        let open = open(&service, &webhook, 2, &load.stages(), DEADLINE).await;
+        let open = open(channels(&service, 2).await, &webhook, &load.stages(), DEADLINE).await;
         let cores = (service.usage() - before).cpu.as_secs_f64() / load.time().as_secs_f64();
         load.tell(&name, &open, report);
         report.figure(format!("{name}: CPU, calm included"), "cores", cores);
     }
+}
+
+/// So many connections of clients that connect again when they have to.
+async fn channels(service: &Service, count: usize) -> Vec<Wire> {
+    let mut channels = Vec::with_capacity(count);
+    for _ in 0..count {
+        channels.push(service.connect().await);
+    }
+    channels
 }
 
 /// A calm, an overload, and a calm.

@@ -17,8 +17,7 @@ use rustix::thread::set_current_timer_slack;
 use tokio::{runtime::Handle, sync::mpsc, time::timeout_at};
 use tonic::{Code, Status, TimeoutExpired};
 
-use super::{Call, Calls};
-use crate::service::Service;
+use super::{Call, Calls, Wire};
 
 /// So many calls a second for a time.
 #[derive(Debug, Clone, Copy)]
@@ -167,18 +166,15 @@ pub fn micros(time: Duration) -> u64 {
 }
 
 /// Makes calls at random moments (a Poisson process) at the rate of one stage
-/// after the other, over so many connections; each has so long until its answer.
+/// after the other, over these connections in turn; each has so long until its
+/// answer.
 pub async fn open(
-    service: &Service,
+    connections: Vec<Wire>,
     calls: &impl Calls,
-    connections: usize,
     stages: &[Stage],
     deadline: Duration,
 ) -> Open {
-    let mut ready = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        ready.push(calls.on(service.connect().await));
-    }
+    let ready: Vec<_> = connections.into_iter().map(|wire| calls.on(wire)).collect();
     let (sender, mut results) = mpsc::unbounded_channel();
     let runtime = Handle::current();
     let fault = Arc::new(Mutex::new(None));

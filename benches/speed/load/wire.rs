@@ -47,7 +47,11 @@ impl Wire {
             sleep(Duration::from_millis(20)).await;
         };
         stream.set_nodelay(true).expect("a TCP stream");
-        let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        // As tonic's. From the window follows how many short replies may wait
+        // to be read before h2 takes them for an attack, and closes.
+        let mut http2 = h2::client::Builder::new();
+        http2.initial_window_size(2 << 20).initial_connection_window_size(5 << 20);
+        let (client, connection) = http2.handshake(stream).await.expect("HTTP/2");
         // Calls fail where it does.
         tokio::spawn(connection.map(drop));
         Self::Lean { client, authority: address.parse().expect("host:port") }
