@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long each measurement takes.
-const TIME: Duration = Duration::from_secs(1);
+const TIME: Duration = Duration::from_millis(700);
 /// Sensors that are asked about.
 const ASKED: usize = 100;
 

@@ -35,7 +35,10 @@ mod upstream;
 #[path = "../common/written.rs"]
 mod written;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use clap::{Parser, ValueEnum};
 use tokio::runtime::{Builder, Runtime};
@@ -58,6 +61,8 @@ struct Bench {
 const BENCHES: [Bench; 14] = [
     Bench { name: "startup", about: "start to SERVING, memory when idle", run: startup::run },
     Bench { name: "micro", about: "single steps, in process", run: steps },
+    // In this process, so before the others leave their memory behind.
+    Bench { name: "churn", about: "no growth while short tasks come and go", run: churn::run },
     Bench { name: "get", about: "CPU of a Get over a bare tonic server's, traces", run: get::run },
     Bench { name: "create", about: "the same of a Create and a Delete", run: create::run },
     Bench { name: "calls", about: "the same of the other calls", run: calls::run },
@@ -68,7 +73,6 @@ const BENCHES: [Bench; 14] = [
     Bench { name: "peer", about: "calls a second beside flytekit's service", run: peer::run },
     Bench { name: "scale", about: "cost against the number of tasks, and a plot", run: scale::run },
     Bench { name: "stores", about: "100,000 sensors on 1,000 objects", run: stores::run },
-    Bench { name: "churn", about: "no growth while short tasks come and go", run: churn::run },
     Bench { name: "forwarding", about: "Python sensors behind it", run: forwarding::run },
 ];
 
@@ -157,7 +161,9 @@ fn main() {
     for bench in &BENCHES {
         if settings.names.is_empty() || settings.names.iter().any(|name| name == bench.name) {
             report.begin(bench.name, bench.about);
+            let began = Instant::now();
             (bench.run)(&settings, &mut report);
+            println!("  took {:.0} s", began.elapsed().as_secs_f64());
         }
     }
     report.print();

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long each measurement takes.
-const TIME: Duration = Duration::from_secs(1);
+const TIME: Duration = Duration::from_millis(600);
 /// Sensors that are asked about.
 const ASKED: usize = 100;
 
