@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long each measurement takes.
-const TIME: Duration = Duration::from_secs(1);
+const TIME: Duration = Duration::from_millis(600);
 
 pub fn run(settings: &Settings, report: &mut Report) {
     runtime().block_on(async {

@@ -178,7 +178,7 @@ fn main() {
 
 /// Single steps, by criterion.
 fn steps(settings: &Settings, report: &mut Report) {
-    let time = settings.time(Duration::from_secs(1));
+    let time = settings.time(Duration::from_millis(700));
     micro::run(&mut micro::criterion().measurement_time(time));
     for (step, nanos) in micro::estimates().expect("what criterion wrote") {
         report.figure(step, "ns", nanos);
