@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -27,23 +25,20 @@ class StartError(Exception):
     """A service did not come up."""
 
 
+HELD: list[socket.socket] = []
+"""Has the ports that were given away bound until the run ends."""
+
+
 def free_port() -> int:
-    """A port that nobody listens on, on IPv4 or IPv6, and that is still there for a service that is stopped and started
-    again: the system gives none of these to a connection, which could keep it while the service is away."""
-    for port in random.sample(range(10_000, given_to_connections()), 100):
-        with socket.socket(socket.AF_INET6) as probe, suppress(OSError):
-            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            probe.bind(("::", port))
-            return port
-    raise StartError("of 100 ports none is free")
-
-
-def given_to_connections() -> int:
-    """The first of the ports that the system gives to connections."""
-    try:
-        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    except FileNotFoundError:
-        return 49_152
+    """A port for a service alone, on IPv4 and IPv6: until that listens, and while it is away, the system gives the port
+    neither to a connection nor to another service. It can listen all the same, since services set SO_REUSEADDR and
+    nobody listens here."""
+    held = socket.socket(socket.AF_INET6)
+    HELD.append(held)
+    held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("::", 0))
+    return held.getsockname()[1]
 
 
 PYFLYTE = Path(sys.executable).with_name("pyflyte")
