@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use hdrhistogram::Histogram;
 
 use crate::{
@@ -109,11 +110,8 @@ async fn load(
     settings: &Settings,
 ) -> (Open, Seen) {
     let stage = Stage { rate, time: settings.time(TIME) };
-    let mut connections = Vec::with_capacity(CONNECTIONS);
-    for _ in 0..CONNECTIONS {
-        connections.push(Wire::lean(service.address()).await);
-    }
-    let open = open(connections, calls, &[stage], DEADLINE).await;
+    let connections = (0..CONNECTIONS).map(|_| Wire::lean(service.address()));
+    let open = open(join_all(connections).await, calls, &[stage], DEADLINE).await;
     let seen = open.between(Duration::ZERO, stage.time);
     (open, seen)
 }

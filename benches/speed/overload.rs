@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::join_all;
 use tokio::time::sleep;
 
 use crate::{
@@ -99,11 +100,7 @@ async fn in_flight(settings: &Settings, report: &mut Report) {
 
 /// So many connections of clients that connect again when they have to.
 async fn channels(service: &Service, count: usize) -> Vec<Wire> {
-    let mut channels = Vec::with_capacity(count);
-    for _ in 0..count {
-        channels.push(service.connect().await);
-    }
-    channels
+    join_all((0..count).map(|_| service.connect())).await
 }
 
 /// A calm, an overload, and a calm.

@@ -13,8 +13,7 @@ const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// When the caller stops waiting, by the header `grpc-timeout`.
 pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
-    let timeout = parse(metadata.as_ref().get(TIMEOUT)?.to_str().ok()?)?;
-    Instant::now().checked_add(timeout)
+    Instant::now().checked_add(timeout(metadata.as_ref())?)
 }
 
 /// How long the caller waits, by the header `grpc-timeout`; one that cannot be

@@ -1,8 +1,8 @@
 //! Where the requests of a connection run.
 
 use std::{
+    collections::VecDeque,
     future::{Future, poll_fn},
-    mem::take,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::{
@@ -34,7 +34,7 @@ pub(super) struct Requests {
 
 /// The requests that their connection has read and that have not run yet.
 #[derive(Clone, Default)]
-pub(super) struct Arrived(Arc<Mutex<Vec<Request>>>);
+pub(super) struct Arrived(Arc<Mutex<VecDeque<Request>>>);
 
 impl<F> Executor<F> for Arrived
 where
@@ -42,12 +42,16 @@ where
 {
     fn execute(&self, request: F) {
         let request = AssertUnwindSafe(request).catch_unwind().map(drop);
-        self.lock().push(Box::pin(request));
+        self.lock().push_back(Box::pin(request));
     }
 }
 
 impl Arrived {
-    fn lock(&self) -> MutexGuard<'_, Vec<Request>> {
+    fn next(&self) -> Option<Request> {
+        self.lock().pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Request>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -86,8 +90,7 @@ impl Requests {
 
     /// Begins what has arrived.
     fn begin(&mut self) {
-        let mut requests = take(&mut *self.arrived.lock());
-        for mut request in requests.drain(..) {
+        while let Some(mut request) = self.arrived.next() {
             // Most need not wait, and nobody to wake them.
             let mut context = Context::from_waker(Waker::noop());
             let answered = match poll_proceed(&mut context) {
@@ -102,10 +105,6 @@ impl Requests {
                 self.waiting.push(request);
             }
         }
-        // Its memory serves again.
-        let mut arrived = self.arrived.lock();
-        requests.append(&mut arrived);
-        *arrived = requests;
     }
 
     /// Goes on with those that waited, within the budget of the connection's
@@ -144,14 +143,13 @@ impl Bell {
     /// The connection rests, and its task is woken from now on: false if it has
     /// to be served once more before.
     fn leave(&self) -> bool {
-        if !has_budget_remaining() {
-            // It is due again at once, but others come first.
-            self.is_served.store(false, SeqCst);
-            self.owner.wake();
-            return true;
-        }
         self.is_served.store(false, SeqCst);
-        !self.has_rung.load(SeqCst)
+        if has_budget_remaining() {
+            return !self.has_rung.load(SeqCst);
+        }
+        // It is due again at once, but others come first.
+        self.owner.wake();
+        true
     }
 }
 

@@ -89,7 +89,7 @@ impl Call for (Gets, Wire) {
                 let mut client = AsyncAgentServiceClient::new(channel.clone());
                 client.get_task(request(message.clone(), limit)).await?.into_inner()
             }
-            Wire::Lean { client, .. } => {
+            Wire::Lean(client) => {
                 let reply = match limit {
                     Some(limit) => written.clone().within(limit).send(client).await?,
                     None => written.send(client).await?,

@@ -3,7 +3,6 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -15,14 +14,12 @@ use http::{
 };
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::BodyExt;
-use tokio::{net::TcpStream, time::sleep};
+use tokio::net::TcpStream;
 use tonic::{
     body::Body,
     codegen::{Service, StdError},
     transport::Channel,
 };
-
-use crate::service::LIMIT;
 
 /// A connection to a service, shared by its clones.
 #[derive(Clone)]
@@ -32,20 +29,13 @@ pub enum Wire {
     /// HTTP/2 and no more, so that less of the machine is the client's. The
     /// head of a request and its message leave together, as from gRPC in C++
     /// and mostly from Go; tonic's client sends them one after the other.
-    Lean { client: SendRequest<Bytes>, authority: Authority },
+    Lean(SendRequest<Bytes>),
 }
 
 impl Wire {
-    /// Connects to `host:port`, once somebody listens there.
+    /// Connects to `host:port`.
     pub async fn lean(address: &str) -> Self {
-        let began = Instant::now();
-        let stream = loop {
-            match TcpStream::connect(address).await {
-                Ok(stream) => break stream,
-                Err(error) => assert!(began.elapsed() < LIMIT, "{address}: {error}"),
-            }
-            sleep(Duration::from_millis(20)).await;
-        };
+        let stream = TcpStream::connect(address).await.expect("a service listens");
         stream.set_nodelay(true).expect("a TCP stream");
         // As tonic's. From the window follows how many short replies may wait
         // to be read before h2 takes them for an attack, and closes.
@@ -54,7 +44,7 @@ impl Wire {
         let (client, connection) = http2.handshake(stream).await.expect("HTTP/2");
         // Calls fail where it does.
         tokio::spawn(connection.map(drop));
-        Self::Lean { client, authority: address.parse().expect("host:port") }
+        Self::Lean(client)
     }
 }
 
@@ -66,16 +56,14 @@ impl Service<Request<Body>> for Wire {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StdError>> {
         match self {
             Self::Channel(channel) => channel.poll_ready(context).map_err(Into::into),
-            Self::Lean { client, .. } => client.poll_ready(context).map_err(Into::into),
+            Self::Lean(client) => client.poll_ready(context).map_err(Into::into),
         }
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match self {
             Self::Channel(channel) => channel.call(request).map(|reply| Ok(reply?)).boxed(),
-            Self::Lean { client, authority } => {
-                send(client.clone(), authority.clone(), request).boxed()
-            }
+            Self::Lean(client) => send(client.clone(), request).boxed(),
         }
     }
 }
@@ -83,13 +71,12 @@ impl Service<Request<Body>> for Wire {
 /// Sends a request whose messages are all there.
 async fn send(
     mut client: SendRequest<Bytes>,
-    authority: Authority,
     request: Request<Body>,
 ) -> Result<Response<Body>, StdError> {
     let (mut head, body) = request.into_parts();
     let mut uri = head.uri.into_parts();
     uri.scheme = Some(Scheme::HTTP);
-    uri.authority = Some(authority);
+    uri.authority = Some(Authority::from_static("flightdeck"));
     head.uri = Uri::from_parts(uri)?;
     let messages = body.collect().await?.to_bytes();
     let (response, mut stream) = client.send_request(Request::from_parts(head, ()), false)?;

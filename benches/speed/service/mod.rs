@@ -27,7 +27,7 @@ pub use self::limit::CpuLimit;
 use crate::{Role, load::Wire, process::Usage};
 
 /// How long a service may take until it answers.
-pub const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Python modules with connectors.
 const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/python");
 
