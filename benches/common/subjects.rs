@@ -20,11 +20,13 @@ use flightdeck::{
     supervisor::{Clock, Randomness, TaskQuery, Tasks, World},
     telemetry::Metrics,
     wire::{
+        ExecutionId,
+        flightdeck::v1::Execution,
         flyteidl::{
             admin::{CreateRequestHeader, CreateTaskRequest},
             core::LiteralMap,
         },
-        handle::{ExecutionId, Handle},
+        handle::Handle,
     },
 };
 use prost::Message;
@@ -136,13 +138,13 @@ pub fn handle() -> Handle {
         task_id: Uuid::from_u128(0x0199_7d2c_8f00_7abc_9def_0123_4567_89ab),
         created: Standing.now(),
         deadline: None,
-        execution: Some(ExecutionId {
+        execution: Some(ExecutionId::from(&Execution {
             project: "flytesnacks".to_owned(),
             domain: "development".to_owned(),
             name: "f1a2b3c4d5e6f7".to_owned(),
             node: "n0".to_owned(),
             attempt: 0,
-        }),
+        })),
         create_key: Some([9; 16]),
         connector: "Warehouse".to_owned(),
         trace_context: Bytes::new(),

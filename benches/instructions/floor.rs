@@ -11,7 +11,7 @@ use crate::{bare::Bare, subjects};
 /// Serves one connection.
 pub async fn serve(connection: DuplexStream) {
     let one = stream::iter([Ok::<_, std::io::Error>(connection)]).chain(stream::pending());
-    let service = AsyncAgentServiceServer::new(Bare { handle: subjects::handle().encode() });
+    let service = AsyncAgentServiceServer::new(Bare { handle: subjects::handle().encode().into() });
     let server = Server::builder().add_service(service);
     server.serve_with_incoming(one).await.expect("it serves");
 }

@@ -8,7 +8,7 @@ use std::{hint::black_box, time::Duration};
 use bytes::Bytes;
 use flightdeck::{
     config::Config,
-    connector::{AsyncConnector, TaskRequest},
+    connector::{AsyncConnector, ResourceMeta, TaskRequest},
     connectors::sensor::{SensorEngine, SensorMeta},
     supervisor::Tasks,
     wire::flyteidl::admin::CreateTaskRequest,
@@ -191,14 +191,11 @@ impl Sensor {
         let runtime = runtime();
         let engine = SensorEngine::new(&Config::default());
         let task = subjects::task_request(subjects::sensor());
-        let meta = SensorMeta {
-            sensor_module: "flightdeck_sensors".to_owned(),
-            sensor_name: "TimeSensor".to_owned(),
-            sensor_config: None,
-            inputs: Some(
-                [("until".to_owned(), "2126-11-21T06:00:00+00:00".into())].into_iter().collect(),
-            ),
-        };
+        let meta = SensorMeta::decode(
+            br#"{"sensor_module": "flightdeck_sensors", "sensor_name": "TimeSensor",
+                "inputs": {"until": "2126-11-21T06:00:00+00:00"}}"#,
+        );
+        let meta = meta.expect("a meta");
         Self { engine, task, meta, runtime }
     }
 

@@ -50,7 +50,7 @@ fn plain(meta: &[u8]) {
 }
 
 fn handle_bytes() -> Bytes {
-    subjects::handle().encode()
+    subjects::handle().encode().into()
 }
 
 library_benchmark_group!(name = literal; benchmarks = inputs_to_values, custom_to_values, json_to_literal);

@@ -10,7 +10,7 @@ use crate::wire::python;
 /// to find the job from another process, small, and free of secrets (propeller
 /// writes them to its log). Most connectors implement [`JsonMeta`] instead.
 pub trait ResourceMeta: Sized + Send + Sync + 'static {
-    /// The bytes of this meta.
+    /// The bytes of this meta: the same each time.
     fn encode(&self) -> Result<Vec<u8>, MetaError>;
 
     /// The meta of these bytes, which may be anything: a caller's mistake is an

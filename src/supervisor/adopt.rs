@@ -6,6 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     TaskError, TaskQuery,
+    desk::HandleBytes,
     entry::{NewEntry, TaskEntry},
     history::Event,
     index::TaskKey,
@@ -116,7 +117,7 @@ impl Shared {
         let known = self.trace_of(handle.as_ref());
         let is_new = known.is_none();
         let execution = handle.as_ref().and_then(|handle| handle.execution.as_ref());
-        let project = execution.map_or("", |id| &id.project);
+        let project = execution.map_or("", |id| id.project());
         let now = || in_whole_millis(self.world.now());
         let entry = Arc::new(TaskEntry::new(NewEntry {
             id: handle.as_ref().map_or_else(|| self.world.task_id(), |handle| handle.task_id),
@@ -135,7 +136,15 @@ impl Shared {
         if let Some(job) = found.job {
             entry.set_job(job);
         }
-        entry.set_handle(key, &query.resource_meta);
+        let is_own = entry.own_handle().is_ok_and(|own| own == query.resource_meta);
+        entry.set_handle(
+            key,
+            match is_own {
+                true => HandleBytes::Own,
+                // Copied, because the bytes of a request hold all of its buffer.
+                false => HandleBytes::Other(query.resource_meta[..].into()),
+            },
+        );
         entry.count_phase(entry.snapshot().phase);
         entry.desk().creation = Some(Ok(()));
         entry.desk().history.record(self.world.now(), Event::Adopted);

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     TaskError, Tasks,
+    desk::HandleBytes,
     entry::{NewEntry, TaskEntry},
     history::Event,
     keys::{Keys, idempotency_key},
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     connector::{Connector, IdempotencyKey, Phase, TaskCategory, TaskRequest},
-    wire::{flyteidl::admin::CreateTaskRequest, handle::ExecutionId},
+    wire::{ExecutionId, flyteidl::admin::CreateTaskRequest},
 };
 
 /// How much longer than the connector's own limit a handler waits for its
@@ -81,8 +82,7 @@ impl Tasks {
         let limit = Instant::now() + shared.settings.create_limit + MARGIN;
         let creation = entry.wait_for(limit, |entry| entry.desk().creation.clone());
         creation.await.ok_or(TaskError::Stopping)?.map_err(|error| *error)?;
-        caller.replied();
-        entry.handle().map(Bytes::copy_from_slice).ok_or(TaskError::Stopping)
+        caller.reply().ok_or(TaskError::Stopping)
     }
 }
 
@@ -90,9 +90,10 @@ impl Tasks {
 struct Caller<'a>(&'a TaskEntry);
 
 impl Caller<'_> {
-    fn replied(self) {
-        self.0.reply();
+    fn reply(self) -> Option<Bytes> {
+        let handle = self.0.reply();
         std::mem::forget(self);
+        handle
     }
 }
 
@@ -152,7 +153,7 @@ impl Shared {
         let handle = entry.envelope(Bytes::new());
         let key = self.index.key(&entry.kind.category, &handle);
         entry.set_job(Arc::new(job));
-        entry.set_handle(key, &handle);
+        entry.set_handle(key, HandleBytes::New(handle.into()));
         // The handle has a new id in it, so the index cannot have it yet.
         let _ = self.index.by_handle_or(key, || Ok::<_, TaskError>(entry.clone()));
         let mut desk = entry.desk();
@@ -174,7 +175,7 @@ impl Shared {
         let metadata = request.metadata.as_ref();
         let id = metadata.and_then(|metadata| metadata.task_execution_id.as_ref());
         let execution = id.map(ExecutionId::from);
-        let project = execution.as_ref().map_or("", |id| &id.project);
+        let project = execution.as_ref().map_or("", |id| id.project());
         TaskEntry::new(NewEntry {
             id: self.world.task_id(),
             kind: self.kind(category, connector, project),

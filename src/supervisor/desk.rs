@@ -1,8 +1,10 @@
 //! The part of a task's entry that changes under its lock: intents, and what
 //! an actor leaves behind for the next.
 
-use ractor::ActorRef;
 use std::sync::Arc;
+
+use bytes::Bytes;
+use ractor::ActorRef;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
@@ -23,9 +25,11 @@ pub(super) struct Desk {
     pub(super) creation: Option<Result<(), Box<TaskError>>>,
     pub(super) deletion: Deletion,
     pub(super) history: History,
-    pub(super) restarts: RestartBudget,
+    /// None before the first.
+    pub(super) restarts: Option<Box<RestartBudget>>,
     /// The schedule of an actor that a connector's panic stopped.
     pub(super) schedule: Option<Box<Schedule>>,
+    pub(super) handle: HandleBytes,
     /// A caller was given the handle.
     pub(super) replied: bool,
     /// When the task reached its terminal phase.
@@ -43,6 +47,34 @@ pub(super) struct Desk {
     /// The actor has left: whoever still holds the entry must look again.
     pub(super) left: bool,
     pub(super) gauge: Option<TaskGauge>,
+}
+
+/// The bytes of a task's handle, as long as they are needed: a million tasks
+/// have one each, and most say no more than the entry does.
+#[derive(Debug, Default)]
+pub(super) enum HandleBytes {
+    /// Made again from the entry.
+    #[default]
+    Own,
+    /// Made from the entry, for the caller that waits for it.
+    New(Box<[u8]>),
+    /// Not what would be made from the entry.
+    Other(Box<[u8]>),
+}
+
+impl HandleBytes {
+    /// The bytes for one caller, if they are here.
+    pub(super) fn give(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Own => None,
+            Self::New(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Own;
+                Some(bytes.into())
+            }
+            Self::Other(bytes) => Some(Bytes::copy_from_slice(bytes)),
+        }
+    }
 }
 
 /// Where a delete stands.

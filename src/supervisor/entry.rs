@@ -17,7 +17,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    desk::{Deletion, Desk},
+    desk::{Deletion, Desk, HandleBytes},
     history::Event,
     index::{CreateKey, NodeKey, TaskKey},
     kind::Kind,
@@ -25,9 +25,9 @@ use super::{
     task::TaskMsg,
 };
 use crate::{
-    connector::{ConnectorError, Job, Phase},
+    connector::{ConnectorError, Job, MetaError, Phase},
     telemetry::TaskTrace,
-    wire::handle::{ExecutionId, Handle},
+    wire::{ExecutionId, handle::Handle},
 };
 
 /// One task: shared by its actor, which alone changes it, and by handlers,
@@ -50,7 +50,7 @@ pub(super) struct TaskEntry {
     /// Set once the job is known: at once for an adopted task.
     job: OnceLock<Arc<dyn Job>>,
     /// Set once the task has a handle: never for ExecuteTaskSync.
-    handle: OnceLock<(TaskKey, Box<[u8]>)>,
+    key: OnceLock<TaskKey>,
     snapshot: ArcSwap<Snapshot>,
     /// How many snapshots were published, so that a reader can wait for the
     /// next.
@@ -97,7 +97,7 @@ impl TaskEntry {
             output_prefix: new.output_prefix,
             born: Instant::now(),
             job: OnceLock::new(),
-            handle: OnceLock::new(),
+            key: OnceLock::new(),
             snapshot: ArcSwap::new(new.snapshot.kept()),
             published: AtomicU64::new(0),
             changed: Notify::new(),
@@ -118,20 +118,29 @@ impl TaskEntry {
         let _ = self.job.set(job);
     }
 
-    /// The handle that callers have, once there is one.
-    pub(super) fn handle(&self) -> Option<&[u8]> {
-        self.handle.get().map(|(_, handle)| &**handle)
+    /// True once callers can have a handle.
+    pub(super) fn has_handle(&self) -> bool {
+        self.key.get().is_some()
     }
 
-    /// Where the index has the entry.
+    /// Where the index has the entry, once there is a handle.
     pub(super) fn key(&self) -> Option<TaskKey> {
-        self.handle.get().map(|(key, _)| *key)
+        self.key.get().copied()
     }
 
     /// Gives the entry its handle. A second handle is ignored.
-    pub(super) fn set_handle(&self, key: TaskKey, handle: &[u8]) {
-        // Copied, because the bytes of a request hold all of its buffer.
-        let _ = self.handle.set((key, handle.into()));
+    pub(super) fn set_handle(&self, key: TaskKey, handle: HandleBytes) {
+        if self.key.set(key).is_ok() {
+            self.desk().handle = handle;
+        }
+    }
+
+    /// The handle that the entry itself stands for, once the job is known.
+    pub(super) fn own_handle(&self) -> Result<Vec<u8>, MetaError> {
+        match self.job() {
+            Some(job) if !self.is_sync() => Ok(self.envelope(job.meta()?)),
+            _ => Ok(self.envelope(Bytes::new())),
+        }
     }
 
     /// True for the tasks of sync connectors.
@@ -255,9 +264,15 @@ impl TaskEntry {
         self.change(|desk| desk.abandoned = Some(Instant::now()));
     }
 
-    /// Notes that a caller was given the handle.
-    pub(super) fn reply(&self) {
-        self.desk().replied = true;
+    /// The handle for a caller, once there is one.
+    pub(super) fn reply(&self) -> Option<Bytes> {
+        self.key.get()?;
+        let kept = {
+            let mut desk = self.desk();
+            desk.replied = true;
+            desk.handle.give()
+        };
+        kept.or_else(|| self.own_handle().ok().map(Bytes::from))
     }
 
     /// How long ago the Create was abandoned, if nobody has the handle or has
@@ -308,7 +323,7 @@ impl TaskEntry {
     }
 
     /// The envelope around a connector's meta.
-    pub(super) fn envelope(&self, meta: Bytes) -> Bytes {
+    pub(super) fn envelope(&self, meta: Bytes) -> Vec<u8> {
         Handle {
             task_id: self.id,
             created: self.created,

@@ -12,7 +12,7 @@ use crate::connector::TaskCategory;
 /// A hash of a task category and the whole handle: changed bytes are another
 /// task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct TaskKey(u128);
+pub(super) struct TaskKey(u64, u64);
 
 /// The hash of what makes one execution attempt.
 pub(super) type CreateKey = [u8; 16];
@@ -31,7 +31,8 @@ pub(super) struct Index {
     by_execute: DashMap<CreateKey, Arc<TaskEntry>>,
     /// The highest attempt of each node.
     by_node: DashMap<NodeKey, Arc<TaskEntry>>,
-    by_actor: DashMap<ActorId, Arc<TaskEntry>>,
+    /// By the actor's pid: all are of this process.
+    by_actor: DashMap<u64, Arc<TaskEntry>>,
     /// Keys the hash of handles, so that nobody can make two collide.
     secret: [u8; 16],
 }
@@ -54,7 +55,8 @@ impl Index {
         let mut hasher = SipHasher13::new_with_key(&self.secret);
         category.hash(&mut hasher);
         hasher.write(handle);
-        TaskKey(hasher.finish128().as_u128())
+        let hash = hasher.finish128();
+        TaskKey(hash.h1, hash.h2)
     }
 
     /// The number of tasks.
@@ -160,12 +162,12 @@ impl Index {
     }
 
     pub(super) fn set_actor(&self, actor: ActorId, entry: &Arc<TaskEntry>) {
-        self.by_actor.insert(actor, entry.clone());
+        self.by_actor.insert(actor.pid(), entry.clone());
     }
 
     /// Forgets an actor that has stopped; the entry stays.
     pub(super) fn remove_actor(&self, actor: ActorId) -> Option<Arc<TaskEntry>> {
-        self.by_actor.remove(&actor).map(|(_, entry)| entry)
+        self.by_actor.remove(&actor.pid()).map(|(_, entry)| entry)
     }
 
     /// All tasks that have an actor.

@@ -175,11 +175,11 @@ fn next(
 impl TaskFilter {
     fn admits(&self, entry: &TaskEntry, snapshot: &Snapshot, shared: &Shared) -> bool {
         let execution = entry.execution.as_ref();
-        is(&self.task_type, Some(&entry.kind.category.name))
-            && is(&self.phase, Some(&snapshot.phase))
-            && is(&self.project, execution.map(|execution| &execution.project))
-            && is(&self.domain, execution.map(|execution| &execution.domain))
-            && is(&self.execution, execution.map(|execution| &execution.name))
+        is(self.task_type.as_deref(), Some(entry.kind.category.name.as_str()))
+            && is(self.phase.as_ref(), Some(&snapshot.phase))
+            && is(self.project.as_deref(), execution.map(|id| id.project()))
+            && is(self.domain.as_deref(), execution.map(|id| id.domain()))
+            && is(self.execution.as_deref(), execution.map(|id| id.name()))
             && self.min_age.is_none_or(|least| {
                 let age = shared.world.now().duration_since(entry.created);
                 age.unwrap_or_default() >= least
@@ -188,8 +188,8 @@ impl TaskFilter {
 }
 
 /// True if nothing is asked for, or just this.
-fn is<T: PartialEq>(asked: &Option<T>, value: Option<&T>) -> bool {
-    asked.is_none() || asked.as_ref() == value
+fn is<T: PartialEq + ?Sized>(asked: Option<&T>, value: Option<&T>) -> bool {
+    asked.is_none() || asked == value
 }
 
 impl Overview {

@@ -14,10 +14,10 @@ macro_rules! line {
             flightdeck.task_id = %entry.id,
             flightdeck.connector = entry.kind.connector.name(),
             flyte.task_type = entry.kind.category.name,
-            flyte.project = id.map(|id| id.project.as_str()),
-            flyte.domain = id.map(|id| id.domain.as_str()),
-            flyte.execution = id.map(|id| id.name.as_str()),
-            flyte.node = id.map(|id| id.node.as_str()),
+            flyte.project = id.map(|id| id.project()),
+            flyte.domain = id.map(|id| id.domain()),
+            flyte.execution = id.map(|id| id.name()),
+            flyte.node = id.map(|id| id.node()),
             flyte.attempt = id.map(|id| id.attempt),
             trace_id = entry.trace.id().map(tracing::field::display),
             $($what)+
@@ -33,10 +33,10 @@ impl Subject for TaskEntry {
         tell(names::CONNECTOR, Told::Text(&self.kind.connector.name()));
         tell(names::TASK_TYPE, Told::Text(&self.kind.category.name));
         if let Some(id) = &self.execution {
-            tell(names::PROJECT, Told::Text(&id.project));
-            tell(names::DOMAIN, Told::Text(&id.domain));
-            tell(names::EXECUTION, Told::Text(&id.name));
-            tell(names::NODE, Told::Text(&id.node));
+            tell(names::PROJECT, Told::Text(&id.project()));
+            tell(names::DOMAIN, Told::Text(&id.domain()));
+            tell(names::EXECUTION, Told::Text(&id.name()));
+            tell(names::NODE, Told::Text(&id.node()));
             tell(names::ATTEMPT, Told::Number(id.attempt.into()));
         }
         if let Some(trace) = self.trace.id() {

@@ -104,7 +104,7 @@ fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry
         let cause = exit.cause.as_str().into();
         desk.history.record(at, Event::Restarted { cause });
         let polls = desk.schedule.as_ref().map_or(0, |schedule| schedule.polls());
-        desk.restarts.take(Instant::now(), polls)
+        desk.restarts.get_or_insert_default().take(Instant::now(), polls)
     });
     let pause = pause.unwrap_or_else(|| {
         // The budget is spent: one more start, to delete the job.

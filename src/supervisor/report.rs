@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{desk::Deletion, entry::TaskEntry, snapshot::Snapshot};
 use crate::{
     connector::{ConnectorError, Phase, TaskCategory},
-    wire::handle::ExecutionId,
+    wire::ExecutionId,
 };
 
 /// What is known of a task, at one moment.
@@ -57,7 +57,10 @@ impl TaskReport {
     pub(super) fn new(entry: &TaskEntry, snapshot: &Snapshot) -> Self {
         let (restarts, deletion) = {
             let desk = entry.desk();
-            (desk.restarts.taken(), DeletionState::from(&desk.deletion))
+            (
+                desk.restarts.as_ref().map_or(0, |budget| budget.taken()),
+                DeletionState::from(&desk.deletion),
+            )
         };
         Self {
             id: entry.id,

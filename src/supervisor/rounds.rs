@@ -35,7 +35,7 @@ impl Rounds {
         if self.0.len() >= MANY {
             self.0.retain(|_, began| now - *began < OLD);
         }
-        let workflow = [&id.project, &id.domain, &id.name].map(String::clone);
+        let workflow = [id.project(), id.domain(), id.name()].map(str::to_owned);
         let began = *self.0.entry(workflow).or_insert(now);
         now - began < PATIENCE
     }

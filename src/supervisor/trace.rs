@@ -203,10 +203,10 @@ impl TaskEntry {
             tell(names::OUTPUT_PREFIX, prefix);
         }
         if let Some(id) = &self.execution {
-            tell(names::PROJECT, &id.project);
-            tell(names::DOMAIN, &id.domain);
-            tell(names::EXECUTION, &id.name);
-            tell(names::NODE, &id.node);
+            tell(names::PROJECT, id.project());
+            tell(names::DOMAIN, id.domain());
+            tell(names::EXECUTION, id.name());
+            tell(names::NODE, id.node());
         }
         if let Some(phase) = phase {
             attributes.push(KeyValue::new(names::PHASE, phase.as_str_name()));

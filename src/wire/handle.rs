@@ -7,12 +7,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
 
-use super::flightdeck::v1;
-use super::flyteidl::core::TaskExecutionIdentifier;
+use super::{ExecutionId, flightdeck::v1};
 
 /// The first bytes of every handle. 0xFD never occurs in UTF-8, so no JSON and
 /// no text begins like this.
@@ -49,21 +48,6 @@ pub struct Handle {
     pub sync: bool,
 }
 
-/// The execution attempt that a task belongs to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct ExecutionId {
-    /// The project.
-    pub project: String,
-    /// The domain, for example `production`.
-    pub domain: String,
-    /// The name of the workflow's execution.
-    pub name: String,
-    /// The node's id in its own graph. Nodes of subworkflows repeat it.
-    pub node: String,
-    /// The attempt, from 0.
-    pub attempt: u32,
-}
-
 /// Bytes with the magic prefix that are no handle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
@@ -82,29 +66,20 @@ pub enum HandleError {
 
 impl Handle {
     /// The bytes of this handle.
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> Vec<u8> {
         let message = v1::Handle {
             version: VERSION,
             task_id: self.task_id.as_bytes().to_vec(),
             created_at_ms: to_millis(self.created),
             deadline_ms: self.deadline.map_or(0, to_millis),
-            execution: self.execution.as_ref().map(|execution| v1::Execution {
-                project: execution.project.clone(),
-                domain: execution.domain.clone(),
-                name: execution.name.clone(),
-                node: execution.node.clone(),
-                attempt: execution.attempt,
-            }),
+            execution: self.execution.as_ref().map(v1::Execution::from),
             create_key: self.create_key.map(Vec::from).unwrap_or_default(),
             connector: self.connector.clone(),
             trace_context: self.trace_context.to_vec(),
             meta: self.meta.to_vec(),
             sync: self.sync,
         };
-        let mut bytes = BytesMut::with_capacity(MAGIC.len() + message.encoded_len());
-        bytes.put_slice(MAGIC);
-        bytes.put_slice(&message.encode_to_vec());
-        bytes.freeze()
+        [MAGIC, &message.encode_to_vec()].concat()
     }
 
     /// The handle of these bytes, or `None` if they do not begin like one.
@@ -128,13 +103,7 @@ impl Handle {
                 0 => None,
                 millis => Some(from_millis(millis)?),
             },
-            execution: message.execution.map(|execution| ExecutionId {
-                project: execution.project,
-                domain: execution.domain,
-                name: execution.name,
-                node: execution.node,
-                attempt: execution.attempt,
-            }),
+            execution: message.execution.as_ref().map(ExecutionId::from),
             create_key: match message.create_key.len() {
                 0 => None,
                 _ => Some(message.create_key.as_slice().try_into().map_err(|_| {
@@ -149,20 +118,6 @@ impl Handle {
             meta: message.meta.into(),
             sync: message.sync,
         }))
-    }
-}
-
-impl From<&TaskExecutionIdentifier> for ExecutionId {
-    fn from(id: &TaskExecutionIdentifier) -> Self {
-        let node = id.node_execution_id.clone().unwrap_or_default();
-        let execution = node.execution_id.unwrap_or_default();
-        Self {
-            project: execution.project,
-            domain: execution.domain,
-            name: execution.name,
-            node: node.node_id,
-            attempt: id.retry_attempt,
-        }
     }
 }
 
@@ -187,13 +142,13 @@ mod tests {
             task_id: Uuid::from_u128(7),
             created: UNIX_EPOCH + Duration::from_millis(1_790_000_000_123),
             deadline: Some(UNIX_EPOCH + Duration::from_millis(1_790_000_060_000)),
-            execution: Some(ExecutionId {
+            execution: Some(ExecutionId::from(&v1::Execution {
                 project: "flytesnacks".into(),
                 domain: "development".into(),
                 name: "f1a2b3c4d5e6f7".into(),
                 node: "n0".into(),
                 attempt: 2,
-            }),
+            })),
             create_key: Some([9; 16]),
             connector: "Sensor".into(),
             trace_context: Bytes::from_static(&[3; 25]),
@@ -212,10 +167,10 @@ mod tests {
     fn a_handle_is_its_meta_its_ids_and_at_most_128_bytes() {
         let handle = handle();
         let execution = handle.execution.clone().unwrap_or_default();
-        let ids = execution.project.len()
-            + execution.domain.len()
-            + execution.name.len()
-            + execution.node.len();
+        let ids = execution.project().len()
+            + execution.domain().len()
+            + execution.name().len()
+            + execution.node().len();
         let more = handle.encode().len() - handle.meta.len() - ids;
         assert!(more <= 128, "{more} bytes");
     }

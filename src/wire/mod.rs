@@ -4,9 +4,12 @@
 //! of its protobuf packages; [`flightdeck`] is the handle in which a task
 //! travels. The types of `google.protobuf` are those of `prost_types`.
 
+mod execution;
 pub mod handle;
 pub mod literal;
 pub mod python;
+
+pub use execution::ExecutionId;
 
 /// Every `.proto` file of this module with what it imports, as an encoded
 /// `google.protobuf.FileDescriptorSet`, HTTP annotations included: for gRPC

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use bolero::check;
-use flightdeck::wire::handle::{ExecutionId, Handle};
+use flightdeck::wire::{ExecutionId, flightdeck::v1, handle::Handle};
 use uuid::Uuid;
 
 use crate::corpus::mutated;
@@ -36,7 +36,7 @@ fn any_handle_comes_back_as_it_was() {
                 // 0 is how none is written.
                 deadline: deadline.map(|ms| UNIX_EPOCH + Duration::from_millis(ms.max(1))),
                 execution: execution.clone().map(|(project, domain, name, node, attempt)| {
-                    ExecutionId { project, domain, name, node, attempt }
+                    ExecutionId::from(&v1::Execution { project, domain, name, node, attempt })
                 }),
                 create_key: *create_key,
                 connector,

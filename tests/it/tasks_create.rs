@@ -160,7 +160,7 @@ async fn a_handle_names_the_execution_and_carries_the_meta() {
     let handle = tasks.create(create("job", "s3://b/n0/2", 2)).await.expect("a handle");
     let handle = Handle::decode(&handle).expect("sound").expect("an envelope");
     let execution = handle.execution.expect("an execution id");
-    assert_eq!((execution.name.as_str(), execution.node.as_str()), ("f1", "n0"));
+    assert_eq!((execution.name(), execution.node()), ("f1", "n0"));
     assert_eq!(execution.attempt, 2);
     assert_eq!(handle.meta, r#"{"job": 1}"#);
     assert_eq!(handle.connector, "Backend");

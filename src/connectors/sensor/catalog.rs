@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::{BoxFuture, FutureExt};
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::SensorMeta;
 use crate::connector::{ConnectorError, Sensor};
@@ -16,19 +16,19 @@ pub(super) struct Catalog {
 }
 
 trait AnySensor: Send + Sync {
-    fn claims(&self, meta: &SensorMeta) -> bool;
-    fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError>;
+    fn claims(&self, inputs: &Map<String, Value>) -> bool;
+    fn check(&self, meta: &SensorMeta, inputs: &Map<String, Value>) -> Result<(), ConnectorError>;
     fn poke<'a>(&'a self, meta: &'a SensorMeta) -> BoxFuture<'a, Result<bool, ConnectorError>>;
     fn changed(&self, meta: &SensorMeta) -> Option<BoxFuture<'static, ()>>;
 }
 
 impl<S: Sensor> AnySensor for S {
-    fn claims(&self, meta: &SensorMeta) -> bool {
-        meta.inputs.as_ref().is_none_or(|inputs| Sensor::claims(self, inputs))
+    fn claims(&self, inputs: &Map<String, Value>) -> bool {
+        Sensor::claims(self, inputs)
     }
 
-    fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError> {
-        read(self, meta).map(drop)
+    fn check(&self, meta: &SensorMeta, inputs: &Map<String, Value>) -> Result<(), ConnectorError> {
+        self.inputs(inputs, meta.sensor_config.as_deref()).map(drop)
     }
 
     fn poke<'a>(&'a self, meta: &'a SensorMeta) -> BoxFuture<'a, Result<bool, ConnectorError>> {
@@ -50,14 +50,25 @@ impl Catalog {
         module.insert(sensor.name().to_owned(), Arc::new(sensor));
     }
 
-    /// True for a sensor that is built in and serves the task's inputs.
-    pub(super) fn claims(&self, meta: &SensorMeta) -> bool {
-        self.find(meta).is_ok_and(|sensor| sensor.claims(meta))
+    /// True for a sensor that is built in and serves the task's inputs, or is
+    /// to refuse them.
+    pub(super) fn claims(
+        &self,
+        meta: &SensorMeta,
+        inputs: impl FnOnce() -> Result<Map<String, Value>, ConnectorError>,
+    ) -> bool {
+        let claims =
+            |sensor: &dyn AnySensor| inputs().map_or(true, |inputs| sensor.claims(&inputs));
+        self.find(meta).is_ok_and(|sensor| claims(&**sensor))
     }
 
     /// Refuses what can never come true.
-    pub(super) fn check(&self, meta: &SensorMeta) -> Result<(), ConnectorError> {
-        self.find(meta)?.check(meta)
+    pub(super) fn check(
+        &self,
+        meta: &SensorMeta,
+        inputs: &Map<String, Value>,
+    ) -> Result<(), ConnectorError> {
+        self.find(meta)?.check(meta, inputs)
     }
 
     /// Pokes the task's sensor. One that this service does not have, in a task
@@ -72,8 +83,8 @@ impl Catalog {
     }
 
     fn find(&self, meta: &SensorMeta) -> Result<&Arc<dyn AnySensor>, ConnectorError> {
-        let module = self.sensors.get(&meta.sensor_module);
-        module.and_then(|names| names.get(&meta.sensor_name)).ok_or_else(|| {
+        let module = self.sensors.get(&*meta.sensor_module);
+        module.and_then(|names| names.get(&*meta.sensor_name)).ok_or_else(|| {
             let modules = self.sensors.iter();
             let known =
                 modules.flat_map(|(m, names)| names.keys().map(move |n| format!("{m}.{n}")));
@@ -94,7 +105,5 @@ fn not_ours(error: ConnectorError) -> ConnectorError {
 }
 
 fn read<S: Sensor>(sensor: &S, meta: &SensorMeta) -> Result<S::Inputs, ConnectorError> {
-    let none = Map::new();
-    let inputs = meta.inputs.as_ref().unwrap_or(&none);
-    sensor.inputs(inputs, meta.sensor_config.as_ref())
+    sensor.inputs(&meta.inputs()?, meta.sensor_config.as_deref())
 }

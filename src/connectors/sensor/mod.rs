@@ -26,7 +26,6 @@ use futures::future::BoxFuture;
 use http::HttpSensor;
 pub use meta::SensorMeta;
 use newer::FileNewerSensor;
-use serde_json::Map;
 use store::{Clients, Environment, Stores, Web};
 use time::TimeSensor;
 
@@ -83,22 +82,22 @@ impl AsyncConnector for SensorEngine {
     /// Leaves classes that are not built in, and what these do not reach, to an
     /// upstream. A task that is wrong in itself is refused here.
     fn claims(&self, task: &TaskRequest) -> bool {
-        let Ok(mut meta) = SensorMeta::from_template(&task.template, Map::new()) else {
+        let Ok(meta) = SensorMeta::from_template(&task.template) else {
             return true;
         };
         // A class that is not built in may take what ours cannot read.
-        meta.inputs = inputs::read(task).ok();
-        self.catalog.claims(&meta)
+        self.catalog.claims(&meta, || inputs::read(task))
     }
 
     fn claims_meta(&self, meta: &SensorMeta) -> bool {
-        self.catalog.claims(meta)
+        self.catalog.claims(meta, || meta.inputs())
     }
 
     async fn create(&self, task: &TaskRequest) -> Result<SensorMeta, ConnectorError> {
-        let meta = SensorMeta::from_template(&task.template, inputs::read(task)?)?;
-        self.catalog.check(&meta)?;
-        Ok(meta)
+        let inputs = inputs::read(task)?;
+        let meta = SensorMeta::from_template(&task.template)?;
+        self.catalog.check(&meta, &inputs)?;
+        meta.with_inputs(&inputs)
     }
 
     async fn get(&self, meta: &SensorMeta) -> Result<Resource, ConnectorError> {

@@ -8,12 +8,9 @@ use uuid::Uuid;
 use crate::{
     connector::Phase,
     supervisor::{ConnectorOverview, DeletionState, Fault, Overview, TaskFilter, TaskReport},
-    wire::{
-        flightdeck::v1::{
-            self, ConnectorFault, ConnectorStatus, Execution, GetStatusResponse, ListTasksRequest,
-            Task, TaskCount,
-        },
-        handle::ExecutionId,
+    wire::flightdeck::v1::{
+        self, ConnectorFault, ConnectorStatus, Execution, GetStatusResponse, ListTasksRequest,
+        Task, TaskCount,
     },
 };
 
@@ -64,7 +61,7 @@ pub(super) fn task(report: TaskReport) -> Task {
     let cause = report.failure.as_ref();
     Task {
         task_id: report.id.to_string(),
-        execution: report.execution.map(execution),
+        execution: report.execution.as_ref().map(Execution::from),
         task_type: report.category.name,
         task_type_version: report.category.version,
         connector: report.connector,
@@ -124,16 +121,6 @@ fn cause_of(class: &str, message: &str) -> v1::TaskError {
         None => message.to_owned(),
     };
     v1::TaskError { class: class.to_owned(), message }
-}
-
-fn execution(id: ExecutionId) -> Execution {
-    Execution {
-        project: id.project,
-        domain: id.domain,
-        name: id.name,
-        node: id.node,
-        attempt: id.attempt,
-    }
 }
 
 fn deletion(state: DeletionState) -> v1::DeletionState {

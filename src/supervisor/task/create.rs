@@ -11,6 +11,7 @@ use crate::{
     supervisor::{
         TaskError,
         call::{self, Outcome},
+        desk::HandleBytes,
         history::Event,
         line::line,
         snapshot::Snapshot,
@@ -116,16 +117,16 @@ impl TaskState {
         let entry = &self.entry;
         entry.set_job(job.clone());
         let meta = job.meta().map_err(|error| self.fault(error.to_string()))?;
-        let handle = match self.shared.settings.handle {
-            HandleFormat::Envelope => entry.envelope(meta),
-            HandleFormat::Plain => meta,
+        let (handle, keep): (_, fn(_) -> _) = match self.shared.settings.handle {
+            HandleFormat::Envelope => (entry.envelope(meta), HandleBytes::New),
+            HandleFormat::Plain => (meta.into(), HandleBytes::Other),
         };
         if handle.len() > MAX_LEN {
             return Err(self.too_long(handle.len()));
         }
         let key = self.shared.index.key(&entry.kind.category, &handle);
         let links = job.log_links();
-        entry.set_handle(key, &handle);
+        entry.set_handle(key, keep(handle.into()));
         entry.publish(Snapshot::unpolled(Phase::Initializing, links));
         let at = self.shared.world.now();
         entry.change(|desk| desk.history.record(at, Event::Created));

@@ -12,7 +12,7 @@ const SHORTEST: Duration = Duration::from_millis(10);
 impl TaskState {
     /// The task has ended: it stays for a while, for those who ask.
     pub(super) fn ended(&mut self) {
-        if self.entry.handle().is_none() && self.keeps_result() {
+        if !self.entry.has_handle() && self.keeps_result() {
             self.shared.results.keep(&self.entry);
         }
         self.plan_leave();
@@ -58,7 +58,7 @@ impl TaskState {
         if deletion.is_wanted() {
             return None;
         }
-        if entry.handle().is_none() {
+        if !entry.has_handle() {
             let ended = entry.desk().ended.filter(|_| self.keeps_result());
             // Without a key nobody can ask again.
             return Some(

@@ -32,6 +32,9 @@ const LENGTH: usize = 25;
 /// In the flags, beside the W3C's: the task's end was sent. Never in a handle.
 const ENDED: u8 = 0x80;
 
+/// The same: it is sampled now, but was not when the handle was made.
+const SAMPLED_LATE: u8 = 0x40;
+
 /// The context of a task's trace, kept with the task; all zero without one.
 pub struct TaskTrace {
     trace: [u8; 16],
@@ -59,13 +62,16 @@ impl TaskTrace {
         Some(Self { trace: *trace, root: *root, flags }).filter(|trace| trace.root().is_some())
     }
 
-    /// The bytes for a handle; none without a trace.
+    /// The bytes for a handle, always the same; none without a trace.
     pub fn encode(&self) -> Bytes {
         if self.root().is_none() {
             return Bytes::new();
         }
-        let flags = [self.flags.load(Relaxed) & TraceFlags::SAMPLED.to_u8()];
-        Bytes::from([&self.trace[..], &self.root, &flags].concat())
+        let flags = match self.flags.load(Relaxed) {
+            flags if flags & SAMPLED_LATE != 0 => TraceFlags::NOT_SAMPLED,
+            flags => TraceFlags::new(flags) & TraceFlags::SAMPLED,
+        };
+        Bytes::from([&self.trace[..], &self.root, &[flags.to_u8()]].concat())
     }
 
     /// The root's context, for children, links and requests that go out.
@@ -97,7 +103,8 @@ impl TaskTrace {
     /// Has its spans sent from now on: true if they were not before.
     pub fn sample(&self) -> bool {
         let sampled = TraceFlags::SAMPLED.to_u8();
-        self.root().is_some() && self.flags.fetch_or(sampled, Relaxed) & sampled == 0
+        let late = |flags| (flags & sampled == 0).then_some(flags | sampled | SAMPLED_LATE);
+        self.root().is_some() && self.flags.fetch_update(Relaxed, Relaxed, late).is_ok()
     }
 
     /// Notes that the end of the task is told: true the first time.
@@ -229,7 +236,9 @@ mod tests {
     #[test]
     fn a_trace_is_sampled_later_once() {
         let trace = trace(false);
+        let in_handle = trace.encode();
         assert!(trace.sample() && !trace.sample() && trace.is_sampled());
+        assert_eq!(trace.encode(), in_handle, "callers have that handle");
         assert!(!TaskTrace::none().sample(), "there is nothing to sample");
     }
 
