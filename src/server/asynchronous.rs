@@ -2,7 +2,10 @@
 
 use std::{pin::Pin, time::Duration, time::SystemTime};
 
-use futures::{Stream, StreamExt};
+use futures::{
+    Stream, StreamExt,
+    future::{BoxFuture, FutureExt, TryFutureExt},
+};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
@@ -32,18 +35,23 @@ type LogResponses = Pin<Box<dyn Stream<Item = Result<GetTaskLogsResponse, Status
 
 #[tonic::async_trait]
 impl AsyncAgentService for AsyncHandlers {
-    async fn create_task(
-        &self,
+    // Not an `async fn`, whose future would hold the message to its end.
+    fn create_task<'a, 'b>(
+        &'a self,
         request: Request<CreateTaskRequest>,
-    ) -> Result<Response<CreateTaskResponse>, Status> {
+    ) -> BoxFuture<'b, Result<Response<CreateTaskResponse>, Status>>
+    where
+        'a: 'b,
+    {
         let deadline = caller::deadline(request.metadata());
         let request = request.into_inner();
         let template = request.template.as_ref();
         let category = template.map_or_else(|| TaskCategory::from(""), TaskCategory::of);
         let meter = Meter::begin(&self.0, Operation::Create, &category.name, &category);
         meter.input_bytes(request.inputs.as_ref().map_or(0, Message::encoded_len));
-        let resource_meta = meter.count(self.0.create_within(request, deadline)).await?;
-        Ok(Response::new(CreateTaskResponse { resource_meta }))
+        let created = meter.count(self.0.create_within(request, deadline));
+        let respond = |resource_meta| Response::new(CreateTaskResponse { resource_meta });
+        created.map_ok(respond).boxed()
     }
 
     async fn get_task(

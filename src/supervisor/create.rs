@@ -1,6 +1,7 @@
 //! CreateTask: one job for each execution attempt.
 
 use std::{
+    future::Future,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -39,8 +40,11 @@ impl Tasks {
     /// # Errors
     /// An unknown task type, a connector that refuses or fails, no room: then
     /// nothing is left behind.
-    pub async fn create(&self, request: CreateTaskRequest) -> Result<Bytes, TaskError> {
-        self.create_within(request, None).await
+    pub fn create(
+        &self,
+        request: CreateTaskRequest,
+    ) -> impl Future<Output = Result<Bytes, TaskError>> + Send {
+        self.create_within(request, None)
     }
 
     /// As [`Tasks::create`], for a caller that stops waiting at a deadline:
@@ -49,23 +53,31 @@ impl Tasks {
     ///
     /// # Errors
     /// As for [`Tasks::create`].
-    pub async fn create_within(
+    pub fn create_within(
         &self,
         request: CreateTaskRequest,
         deadline: Option<Instant>,
-    ) -> Result<Bytes, TaskError> {
-        let shared = &self.0;
-        let template = request.template.unwrap_or_default();
-        let category = TaskCategory::new(&template.r#type, template.task_type_version);
-        let keys = Keys::of(request.task_execution_metadata.as_ref(), &request.output_prefix);
-        let request = TaskRequest {
-            template,
+    ) -> impl Future<Output = Result<Bytes, TaskError>> + Send {
+        // Not in the future: a message has 2.5 KB, and futures are moved about.
+        let request = Arc::new(TaskRequest {
+            template: request.template.unwrap_or_default(),
             inputs: request.inputs,
             output_prefix: request.output_prefix,
             max_dataset_size_bytes: 0,
             metadata: request.task_execution_metadata,
-            idempotency_key: IdempotencyKey(shared.world.randomness.bytes()),
-        };
+            idempotency_key: IdempotencyKey(self.0.world.randomness.bytes()),
+        });
+        self.create_requested(request, deadline)
+    }
+
+    async fn create_requested(
+        &self,
+        request: Arc<TaskRequest>,
+        deadline: Option<Instant>,
+    ) -> Result<Bytes, TaskError> {
+        let shared = &self.0;
+        let category = TaskCategory::of(&request.template);
+        let keys = Keys::of(request.metadata.as_ref(), &request.output_prefix);
         let connector = shared.connector_for(&category, &request, deadline).await?;
         if !keys.is_some_and(|keys| shared.index.has_create(keys.create)) {
             shared.wait_for_room(deadline).await?;
@@ -111,13 +123,12 @@ impl Shared {
         connector: Connector,
         keys: Option<Keys>,
         generation: u32,
-        mut request: TaskRequest,
+        mut request: Arc<TaskRequest>,
         deadline: Option<Instant>,
     ) -> Result<Arc<TaskEntry>, TaskError> {
         if let Some(keys) = keys {
-            request.idempotency_key = idempotency_key(keys.create, generation);
+            Arc::make_mut(&mut request).idempotency_key = idempotency_key(keys.create, generation);
         }
-        let request = Arc::new(request);
         let entry = Arc::new(self.new_entry(&category, &connector, keys, generation, &request));
         entry.count_phase(Phase::Initializing);
         self.tell_root(&entry);
