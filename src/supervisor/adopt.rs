@@ -6,7 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     TaskError, TaskQuery,
-    desk::HandleBytes,
+    desk::Creation,
     entry::{NewEntry, TaskEntry},
     history::Event,
     index::TaskKey,
@@ -132,21 +132,18 @@ impl Shared {
             trace: known.unwrap_or_else(|| self.new_trace()),
             output_prefix: self.told_prefix(&query.output_prefix),
         }));
-        entry.desk().adoption = permit;
+        entry.desk().adoption = permit.map(Box::new);
         if let Some(job) = found.job {
             entry.set_job(job);
         }
-        let is_own = entry.own_handle().is_ok_and(|own| own == query.resource_meta);
-        entry.set_handle(
-            key,
-            match is_own {
-                true => HandleBytes::Own,
-                // Copied, because the bytes of a request hold all of its buffer.
-                false => HandleBytes::Other(query.resource_meta[..].into()),
-            },
-        );
+        entry.set_key(key);
         entry.count_phase(entry.snapshot().phase);
-        entry.desk().creation = Some(Ok(()));
+        let is_own = entry.own_handle().is_ok_and(|own| own == query.resource_meta);
+        entry.desk().creation = match is_own {
+            true => Creation::Own,
+            // Copied, because the bytes of a request hold all of its buffer.
+            false => Creation::Other(query.resource_meta[..].into()),
+        };
         entry.desk().history.record(self.world.now(), Event::Adopted);
         entry.kind.metrics.adopted();
         line!(info, entry, "taken over from its handle");

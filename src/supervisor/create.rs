@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     TaskError, Tasks,
-    desk::HandleBytes,
+    desk::{Asked, Creation},
     entry::{NewEntry, TaskEntry},
     history::Event,
     keys::{Keys, idempotency_key},
@@ -92,7 +92,7 @@ impl Tasks {
         // From here on a caller that leaves, leaves an orphan.
         let caller = Caller(&entry);
         let limit = Instant::now() + shared.settings.create_limit + MARGIN;
-        let creation = entry.wait_for(limit, |entry| entry.desk().creation.clone());
+        let creation = entry.wait_for(limit, |entry| entry.desk().creation.result());
         creation.await.ok_or(TaskError::Stopping)?.map_err(|error| *error)?;
         caller.reply().ok_or(TaskError::Stopping)
     }
@@ -135,10 +135,8 @@ impl Shared {
         if let Connector::Sync(connector) = &entry.kind.connector {
             self.bind_sync(&entry, SyncJob { connector: connector.clone(), request });
         } else {
-            let mut desk = entry.desk();
-            desk.request = Some(request);
-            desk.create_deadline =
-                deadline.or_else(|| Instant::now().checked_add(DEFAULT_DEADLINE));
+            let until = deadline.or_else(|| Instant::now().checked_add(DEFAULT_DEADLINE));
+            entry.desk().asked = Some(Box::new(Asked { request, until }));
         }
         self.spawn(&entry)?;
         if let Some(keys) = keys {
@@ -164,12 +162,12 @@ impl Shared {
         let handle = entry.envelope(Bytes::new());
         let key = self.index.key(&entry.kind.category, &handle);
         entry.set_job(Arc::new(job));
-        entry.set_handle(key, HandleBytes::New(handle.into()));
+        entry.set_key(key);
         // The handle has a new id in it, so the index cannot have it yet.
         let _ = self.index.by_handle_or(key, || Ok::<_, TaskError>(entry.clone()));
         let mut desk = entry.desk();
         desk.history.record(self.world.now(), Event::Created);
-        desk.creation = Some(Ok(()));
+        desk.creation = Creation::New(handle.into());
         drop(desk);
         self.tell_create(entry, None);
     }

@@ -20,28 +20,20 @@ use crate::{
 pub(super) struct Desk {
     pub(super) actor: Option<ActorRef<TaskMsg>>,
     /// What a Create asked for, until the connector is called with it.
-    pub(super) request: Option<Arc<TaskRequest>>,
-    /// How the Create ended, once it has.
-    pub(super) creation: Option<Result<(), Box<TaskError>>>,
+    pub(super) asked: Option<Box<Asked>>,
+    pub(super) creation: Creation,
     pub(super) deletion: Deletion,
     pub(super) history: History,
     /// None before the first.
     pub(super) restarts: Option<Box<RestartBudget>>,
     /// The schedule of an actor that a connector's panic stopped.
     pub(super) schedule: Option<Box<Schedule>>,
-    pub(super) handle: HandleBytes,
     /// A caller was given the handle.
     pub(super) replied: bool,
-    /// When the task reached its terminal phase.
-    pub(super) ended: Option<Instant>,
-    /// When a caller left its Create before the reply.
-    pub(super) abandoned: Option<Instant>,
     /// A higher attempt of the node has come, and nobody asked about this one.
     pub(super) superseded: bool,
     /// The right to adopt, until the first poll is over.
-    pub(super) adoption: Option<OwnedSemaphorePermit>,
-    /// When the Create's caller stops waiting.
-    pub(super) create_deadline: Option<Instant>,
+    pub(super) adoption: Option<Box<OwnedSemaphorePermit>>,
     /// How many Creates share the task, beyond the first: equal plain metas.
     pub(super) sharers: u32,
     /// The actor has left: whoever still holds the entry must look again.
@@ -49,30 +41,49 @@ pub(super) struct Desk {
     pub(super) gauge: Option<TaskGauge>,
 }
 
-/// The bytes of a task's handle, as long as they are needed: a million tasks
-/// have one each, and most say no more than the entry does.
-#[derive(Debug, Default)]
-pub(super) enum HandleBytes {
-    /// Made again from the entry.
+/// A job to be created.
+pub(super) struct Asked {
+    pub(super) request: Arc<TaskRequest>,
+    /// When the Create's caller stops waiting.
+    pub(super) until: Option<Instant>,
+}
+
+/// How a task's Create ended. The bytes of the handle are kept as long as they
+/// are needed: a million tasks have one each.
+#[derive(Default)]
+pub(super) enum Creation {
+    /// It has not.
     #[default]
+    UnderWay,
+    Failed(Box<TaskError>),
+    /// With the handle that is made from the entry.
     Own,
-    /// Made from the entry, for the caller that waits for it.
+    /// The same, here for the caller that waits for it.
     New(Box<[u8]>),
-    /// Not what would be made from the entry.
+    /// With a handle that is not what would be made from the entry.
     Other(Box<[u8]>),
 }
 
-impl HandleBytes {
-    /// The bytes for one caller, if they are here.
+impl Creation {
+    /// The result, once it has ended.
+    pub(super) fn result(&self) -> Option<Result<(), Box<TaskError>>> {
+        match self {
+            Self::UnderWay => None,
+            Self::Failed(error) => Some(Err(error.clone())),
+            Self::Own | Self::New(_) | Self::Other(_) => Some(Ok(())),
+        }
+    }
+
+    /// The bytes of the handle for one caller, if they are here.
     pub(super) fn give(&mut self) -> Option<Bytes> {
         match self {
-            Self::Own => None,
             Self::New(bytes) => {
                 let bytes = std::mem::take(bytes);
                 *self = Self::Own;
                 Some(bytes.into())
             }
             Self::Other(bytes) => Some(Bytes::copy_from_slice(bytes)),
+            Self::UnderWay | Self::Failed(_) | Self::Own => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -17,7 +17,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    desk::{Deletion, Desk, HandleBytes},
+    desk::{Deletion, Desk},
     history::Event,
     index::{CreateKey, NodeKey, TaskKey},
     kind::Kind,
@@ -54,7 +54,7 @@ pub(super) struct TaskEntry {
     snapshot: ArcSwap<Snapshot>,
     /// How many snapshots were published, so that a reader can wait for the
     /// next.
-    published: AtomicU64,
+    published: AtomicU32,
     changed: Notify,
     /// Milliseconds after `born`.
     asked: AtomicU64,
@@ -62,6 +62,10 @@ pub(super) struct TaskEntry {
     told: AtomicU64,
     /// Milliseconds after `born`, plus one; 0 while no poll has succeeded.
     polled: AtomicU64,
+    /// When the terminal phase was reached, in the same way.
+    ended: AtomicU64,
+    /// When a caller left its Create before the reply, in the same way.
+    abandoned: AtomicU64,
     // A mutex, because intents come from handlers and are read by the actor;
     // it is held for a few instructions only.
     desk: Mutex<Desk>,
@@ -99,11 +103,13 @@ impl TaskEntry {
             job: OnceLock::new(),
             key: OnceLock::new(),
             snapshot: ArcSwap::new(new.snapshot.kept()),
-            published: AtomicU64::new(0),
+            published: AtomicU32::new(0),
             changed: Notify::new(),
             asked: AtomicU64::new(0),
             told: AtomicU64::new(0),
             polled: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
             desk: Mutex::default(),
         }
     }
@@ -128,11 +134,9 @@ impl TaskEntry {
         self.key.get().copied()
     }
 
-    /// Gives the entry its handle. A second handle is ignored.
-    pub(super) fn set_handle(&self, key: TaskKey, handle: HandleBytes) {
-        if self.key.set(key).is_ok() {
-            self.desk().handle = handle;
-        }
+    /// Notes where the index is to have the entry. A second key is ignored.
+    pub(super) fn set_key(&self, key: TaskKey) {
+        let _ = self.key.set(key);
     }
 
     /// The handle that the entry itself stands for, once the job is known.
@@ -154,7 +158,7 @@ impl TaskEntry {
     }
 
     /// How many states were published.
-    pub(super) fn published(&self) -> u64 {
+    pub(super) fn published(&self) -> u32 {
         self.published.load(Ordering::Acquire)
     }
 
@@ -170,13 +174,11 @@ impl TaskEntry {
         let ended = phase.is_terminal() && !before.phase.is_terminal();
         if ended {
             self.kind.metrics.ended(phase.as_str_name());
+            self.mark(&self.ended);
         }
         self.change(|desk| {
             if settled {
                 desk.adoption = None;
-            }
-            if ended {
-                desk.ended = Some(Instant::now());
             }
         });
     }
@@ -261,7 +263,8 @@ impl TaskEntry {
 
     /// Notes that a caller left its Create before the reply.
     pub(super) fn abandon(&self) {
-        self.change(|desk| desk.abandoned = Some(Instant::now()));
+        self.mark(&self.abandoned);
+        self.changed.notify_waiters();
     }
 
     /// The handle for a caller, once there is one.
@@ -270,7 +273,7 @@ impl TaskEntry {
         let kept = {
             let mut desk = self.desk();
             desk.replied = true;
-            desk.handle.give()
+            desk.creation.give()
         };
         kept.or_else(|| self.own_handle().ok().map(Bytes::from))
     }
@@ -281,8 +284,7 @@ impl TaskEntry {
         if self.was_asked() {
             return None;
         }
-        let desk = self.desk();
-        desk.abandoned.filter(|_| !desk.replied).map(|at| at.elapsed())
+        self.since(&self.abandoned).filter(|_| !self.desk().replied)
     }
 
     /// True if the key of the Create is free for a new job: this one was
@@ -309,12 +311,17 @@ impl TaskEntry {
 
     /// Notes that a poll has found out the job's state.
     pub(super) fn note_poll(&self) {
-        self.polled.store(self.age_ms() + 1, Ordering::Relaxed);
+        self.mark(&self.polled);
     }
 
     /// How long ago a poll last found out the job's state.
     pub(super) fn polled_for(&self) -> Option<Duration> {
         self.since(&self.polled)
+    }
+
+    /// How long ago this process learned of the terminal phase.
+    pub(super) fn ended_for(&self) -> Option<Duration> {
+        self.since(&self.ended)
     }
 
     /// How long this process has had the task.
@@ -336,6 +343,10 @@ impl TaskEntry {
             sync: self.is_sync(),
         }
         .encode()
+    }
+
+    fn mark(&self, mark: &AtomicU64) {
+        mark.store(self.age_ms() + 1, Ordering::Relaxed);
     }
 
     /// How long ago it was, by milliseconds after `born` plus one.

@@ -55,7 +55,7 @@ impl Tasks {
     async fn look_again(&self, entry: &Arc<TaskEntry>, query: &TaskQuery) -> Arc<Snapshot> {
         let published = entry.published();
         entry.send(TaskMsg::Look);
-        let newer = |entry: &TaskEntry| (entry.published() > published).then(|| entry.snapshot());
+        let newer = |entry: &TaskEntry| (entry.published() != published).then(|| entry.snapshot());
         let found = entry.wait_for(self.get_limit(query), newer).await;
         found.unwrap_or_else(|| entry.snapshot())
     }

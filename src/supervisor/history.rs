@@ -1,10 +1,7 @@
 //! What happened to a task, as its owner reads it: log lines and measurements
 //! for tasks whose connector has none.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::{
     connector::{ErrorClass, LogPage, Phase},
@@ -52,12 +49,12 @@ pub(super) struct PollSample {
 /// The recent past of one task. A million tasks have one each, so it is small.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    events: VecDeque<(Micros, Event)>,
+    events: Vec<(Micros, Event)>,
+    polls: Vec<Sample>,
+    /// The start of the milliseconds of the polls, in seconds since 1970.
+    began: u32,
     /// Events that were forgotten, so that a page's token stays true.
-    forgotten: u64,
-    polls: VecDeque<Sample>,
-    /// The start of the milliseconds of the polls.
-    began: Micros,
+    forgotten: u32,
 }
 
 /// Microseconds since 1970.
@@ -68,6 +65,10 @@ impl Micros {
     fn of(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn of_second(second: u32) -> Self {
+        Self(u64::from(second) * 1_000_000)
     }
 
     fn time(self) -> SystemTime {
@@ -95,39 +96,40 @@ impl History {
     /// Adds an event; one that repeats the last is counted there instead.
     pub(super) fn record(&mut self, at: SystemTime, event: Event) {
         let at = Micros::of(at);
-        if let Some((last_at, last)) = self.events.back_mut()
+        if let Some((last_at, last)) = self.events.last_mut()
             && last.repeat(&event)
         {
             *last_at = at;
             return;
         }
         if self.events.len() == MAX_EVENTS {
-            self.events.pop_front();
-            self.forgotten += 1;
+            self.events.remove(0);
+            self.forgotten = self.forgotten.saturating_add(1);
         }
         // Most tasks have two: they were created, and polled in one phase.
         if self.events.is_empty() {
             self.events.reserve_exact(2);
         }
-        self.events.push_back((at, event));
+        self.events.push((at, event));
     }
 
     /// Adds a poll to the measurements.
     pub(super) fn sample(&mut self, sample: PollSample) {
         let at = Micros::of(sample.at);
-        let since = |began: Micros| u32::try_from(at.0.saturating_sub(began.0) / 1000);
+        let since =
+            |began: u32| u32::try_from(at.0.saturating_sub(Micros::of_second(began).0) / 1000);
         let millis = since(self.began).unwrap_or_else(|_| {
             // Every 49 days, and with the first poll.
             self.polls.clear();
-            self.began = at;
-            0
+            self.began = u32::try_from(at.0 / 1_000_000).unwrap_or(u32::MAX);
+            since(self.began).unwrap_or_default()
         });
         if self.polls.len() == MAX_POLLS {
-            self.polls.pop_front();
+            self.polls.remove(0);
         }
         let took = u32::try_from(sample.took.as_micros()).unwrap_or(u32::MAX);
         let took = took.min(SUCCEEDED - 1) | if sample.succeeded { SUCCEEDED } else { 0 };
-        self.polls.push_back(Sample { at: millis, took });
+        self.polls.push(Sample { at: millis, took });
     }
 
     /// The remembered events, oldest first, each with when it last happened.
@@ -138,7 +140,7 @@ impl History {
     /// The remembered polls, oldest first.
     pub(super) fn polls(&self) -> impl Iterator<Item = PollSample> {
         self.polls.iter().map(|sample| PollSample {
-            at: Micros(self.began.0.saturating_add(u64::from(sample.at) * 1000)).time(),
+            at: Micros(Micros::of_second(self.began).0 + u64::from(sample.at) * 1000).time(),
             took: Duration::from_micros(u64::from(sample.took & !SUCCEEDED)),
             succeeded: sample.took & SUCCEEDED != 0,
         })
@@ -155,12 +157,13 @@ impl History {
             0 => DEFAULT_LINES,
             lines => lines,
         };
-        let skip = usize::try_from(from.saturating_sub(self.forgotten)).unwrap_or(usize::MAX);
+        let forgotten = u64::from(self.forgotten);
+        let skip = usize::try_from(from.saturating_sub(forgotten)).unwrap_or(usize::MAX);
         let take = usize::try_from(lines).unwrap_or(usize::MAX);
         let structured_lines: Vec<LogLine> =
             self.events().skip(skip).take(take).map(|(at, event)| event.line(at)).collect();
-        let next = from.max(self.forgotten) + structured_lines.len() as u64;
-        let more = next < self.forgotten + self.events.len() as u64;
+        let next = from.max(forgotten) + structured_lines.len() as u64;
+        let more = next < forgotten + self.events.len() as u64;
         Ok(LogPage {
             structured_lines,
             token: if more { next.to_string() } else { String::new() },

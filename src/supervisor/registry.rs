@@ -6,7 +6,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
 
 use super::{
-    TaskError, entry::TaskEntry, history::Event, line::line, task::ConnectorPanic, tasks::Shared,
+    TaskError, desk::Creation, entry::TaskEntry, history::Event, line::line, task::ConnectorPanic,
+    tasks::Shared,
 };
 use crate::connector::{ConnectorError, Phase};
 
@@ -95,7 +96,7 @@ fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry
         // Released first: whoever hears of the failure may try again.
         shared.index.remove(&entry);
         entry.change(|desk| {
-            desk.creation = Some(Err(Box::new(creation_failed(&entry, exit))));
+            desk.creation = Creation::Failed(Box::new(creation_failed(&entry, exit)));
             desk.leave();
         });
         return;

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use super::{Running, TaskMsg, TaskState};
 use crate::{
     config::HandleFormat,
-    connector::{Connector, ConnectorError, Job, Phase, TaskRequest},
+    connector::{Connector, ConnectorError, Job, Phase},
     supervisor::{
         TaskError,
         call::{self, Outcome},
-        desk::HandleBytes,
+        desk::{Asked, Creation},
         history::Event,
         line::line,
         snapshot::Snapshot,
@@ -29,19 +29,19 @@ const TIME_TO_REPLY: Duration = Duration::from_millis(500);
 impl TaskState {
     /// Calls the connector's `create`. It runs to its end whatever becomes of
     /// the caller.
-    pub(super) fn create(&mut self, request: Arc<TaskRequest>) {
+    pub(super) fn create(&mut self, asked: Box<Asked>) {
         let Connector::Async(connector) = &self.entry.kind.connector else {
             return;
         };
         let connector = connector.clone();
         let myself = self.myself.clone();
-        let asked = request.clone();
+        let request = asked.request.clone();
         // Kept for a backend that turns out not to have been reached.
-        self.request = Some(request);
+        self.asked = Some(asked);
         self.call = Some(Running::Create(call::start(
             self.shared.settings.create_limit,
             self.scope(Operation::Create),
-            connector.create(asked),
+            connector.create(request),
             move |outcome| {
                 let _ = myself.send_message(TaskMsg::Created(outcome));
             },
@@ -51,13 +51,13 @@ impl TaskState {
     /// The job is there, or was refused.
     pub(super) fn created(&mut self, outcome: Outcome<Arc<dyn Job>>) {
         self.call = None;
-        let request = self.request.take();
-        if let (Outcome::Returned(Err(error)), Some(request)) = (&outcome, request)
+        let asked = self.asked.take();
+        if let (Outcome::Returned(Err(error)), Some(asked)) = (&outcome, asked)
             && !error.was_sent()
-            && let Some(pause) = self.pause_before_next_create()
+            && let Some(pause) = self.pause_before_next_create(asked.until)
         {
             line!(debug, self.entry, %error, "the backend was not reached, create again");
-            self.entry.desk().request = Some(request);
+            self.entry.desk().asked = Some(asked);
             return self.plan(pause, || TaskMsg::Start);
         }
         let created = match outcome.into_result("create") {
@@ -76,8 +76,8 @@ impl TaskState {
             }
         };
         match created {
-            Ok(shared) => {
-                self.entry.change(|desk| desk.creation = Some(Ok(())));
+            Ok((creation, shared)) => {
+                self.entry.change(|desk| desk.creation = creation);
                 if shared {
                     self.leave();
                 } else {
@@ -89,7 +89,7 @@ impl TaskState {
                 self.shared.tell_create(&self.entry, Some(&error.to_string()));
                 // Released first: whoever hears of the failure may try again.
                 self.shared.index.remove(&self.entry);
-                self.entry.change(|desk| desk.creation = Some(Err(Box::new(error))));
+                self.entry.change(|desk| desk.creation = Creation::Failed(Box::new(error)));
                 if self.entry.job().is_some() {
                     // It is there, and nobody will have a handle of it.
                     self.entry.change(|desk| desk.deletion.want());
@@ -103,30 +103,29 @@ impl TaskState {
 
     /// The pause before a create that did not reach the backend is tried again,
     /// if its caller still waits by then.
-    fn pause_before_next_create(&mut self) -> Option<Duration> {
+    fn pause_before_next_create(&mut self, until: Option<Instant>) -> Option<Duration> {
         let pause = FIRST_PAUSE.saturating_mul(1 << self.unreached.min(16)).min(LONGEST_PAUSE);
         let pause = pause.mul_f64(0.75 + 0.5 * self.roll());
         self.unreached += 1;
-        let until = self.entry.desk().create_deadline?;
-        (Instant::now() + pause + TIME_TO_REPLY < until).then_some(pause)
+        (Instant::now() + pause + TIME_TO_REPLY < until?).then_some(pause)
     }
 
     /// Gives the task its job and its handle, and puts it into the index: true
     /// if the index has a task with an equal (plain) handle already.
-    fn bind(&mut self, job: Arc<dyn Job>) -> Result<bool, TaskError> {
+    fn bind(&mut self, job: Arc<dyn Job>) -> Result<(Creation, bool), TaskError> {
         let entry = &self.entry;
         entry.set_job(job.clone());
         let meta = job.meta().map_err(|error| self.fault(error.to_string()))?;
-        let (handle, keep): (_, fn(_) -> _) = match self.shared.settings.handle {
-            HandleFormat::Envelope => (entry.envelope(meta), HandleBytes::New),
-            HandleFormat::Plain => (meta.into(), HandleBytes::Other),
+        let (handle, creation): (_, fn(_) -> _) = match self.shared.settings.handle {
+            HandleFormat::Envelope => (entry.envelope(meta), Creation::New),
+            HandleFormat::Plain => (meta.into(), Creation::Other),
         };
         if handle.len() > MAX_LEN {
             return Err(self.too_long(handle.len()));
         }
         let key = self.shared.index.key(&entry.kind.category, &handle);
         let links = job.log_links();
-        entry.set_handle(key, keep(handle.into()));
+        entry.set_key(key);
         entry.publish(Snapshot::unpolled(Phase::Initializing, links));
         let at = self.shared.world.now();
         entry.change(|desk| desk.history.record(at, Event::Created));
@@ -137,7 +136,7 @@ impl TaskState {
         if !inserted {
             held.change(|desk| desk.sharers += 1);
         }
-        Ok(!inserted)
+        Ok((creation(handle.into()), !inserted))
     }
 
     /// A handle that no process would read: propeller keeps it in etcd, where a

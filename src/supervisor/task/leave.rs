@@ -59,10 +59,10 @@ impl TaskState {
             return None;
         }
         if !entry.has_handle() {
-            let ended = entry.desk().ended.filter(|_| self.keeps_result());
             // Without a key nobody can ask again.
+            let ended = entry.ended_for().filter(|_| self.keeps_result());
             return Some(
-                ended.map_or(Duration::ZERO, |at| settings.retention.saturating_sub(at.elapsed())),
+                ended.map_or(Duration::ZERO, |ended| settings.retention.saturating_sub(ended)),
             );
         }
         let idle = settings.idle_timeout.saturating_sub(entry.unasked_for());

@@ -23,6 +23,7 @@ use changed::Awaited;
 
 use super::{
     call::{Call, Outcome, Scope},
+    desk::Asked,
     entry::TaskEntry,
     faults::Fault,
     gate::PollPermit,
@@ -32,7 +33,7 @@ use super::{
     world::whole_millis,
 };
 use crate::{
-    connector::{Job, LogQuery, LogStream, MetricsQuery, Resource, TaskRequest},
+    connector::{Job, LogQuery, LogStream, MetricsQuery, Resource},
     telemetry::Operation,
     wire::flyteidl::core::ExecutionMetricResult,
 };
@@ -90,7 +91,7 @@ pub(super) struct TaskState {
     /// A poll waits for its turn.
     queued: bool,
     /// What is being created.
-    request: Option<Arc<TaskRequest>>,
+    asked: Option<Box<Asked>>,
     /// Creates that did not reach the backend.
     unreached: u32,
     /// Reads of logs and measurements that are under way.
@@ -169,7 +170,7 @@ impl TaskState {
             schedule,
             call: None,
             queued: false,
-            request: None,
+            asked: None,
             unreached: 0,
             reads: Vec::new(),
             timer: None,
@@ -203,9 +204,9 @@ impl TaskState {
 
     /// Takes up the task where the entry says it stands.
     fn start(&mut self) {
-        let request = self.entry.desk().request.take();
-        if let Some(request) = request {
-            self.create(request);
+        let asked = self.entry.desk().asked.take();
+        if let Some(asked) = asked {
+            self.create(asked);
         } else if self.delete_is_wanted() {
             self.delete();
         } else if self.entry.snapshot().phase.is_terminal() || self.is_deleted() {
