@@ -22,7 +22,7 @@ use super::{
     trace::in_whole_millis,
 };
 use crate::{
-    connector::{Connector, IdempotencyKey, Phase, TaskCategory, TaskRequest},
+    connector::{Connector, IdempotencyKey, MetaError, Phase, TaskCategory, TaskRequest},
     wire::{ExecutionId, flyteidl::admin::CreateTaskRequest},
 };
 
@@ -94,7 +94,11 @@ impl Tasks {
         let limit = Instant::now() + shared.settings.create_limit + MARGIN;
         let creation = entry.wait_for(limit, |entry| entry.desk().creation.result());
         creation.await.ok_or(TaskError::Stopping)?.map_err(|error| *error)?;
-        caller.reply().ok_or(TaskError::Stopping)
+        caller.reply().map_err(|error| TaskError::Fault {
+            operation: "create",
+            task_type: entry.kind.category.name.clone(),
+            cause: error.to_string(),
+        })
     }
 }
 
@@ -102,7 +106,7 @@ impl Tasks {
 struct Caller<'a>(&'a TaskEntry);
 
 impl Caller<'_> {
-    fn reply(self) -> Option<Bytes> {
+    fn reply(self) -> Result<Bytes, MetaError> {
         let handle = self.0.reply();
         std::mem::forget(self);
         handle

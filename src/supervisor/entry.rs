@@ -267,15 +267,14 @@ impl TaskEntry {
         self.changed.notify_waiters();
     }
 
-    /// The handle for a caller, once there is one.
-    pub(super) fn reply(&self) -> Option<Bytes> {
-        self.key.get()?;
+    /// The handle for a caller of a Create that has succeeded.
+    pub(super) fn reply(&self) -> Result<Bytes, MetaError> {
         let kept = {
             let mut desk = self.desk();
             desk.replied = true;
             desk.creation.give()
         };
-        kept.or_else(|| self.own_handle().ok().map(Bytes::from))
+        kept.map_or_else(|| self.own_handle().map(Bytes::from), Ok)
     }
 
     /// How long ago the Create was abandoned, if nobody has the handle or has
