@@ -30,7 +30,7 @@ use crate::{
 /// How long each measurement takes.
 const TIME: Duration = Duration::from_secs(3);
 /// Sensors that are polled.
-const SENSORS: usize = 4_000;
+const SENSORS: usize = 2_500;
 /// Sensors that are asked about.
 const ASKED: usize = 100;
 /// The polls of sensors, in the service's own metrics.
