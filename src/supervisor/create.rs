@@ -94,11 +94,7 @@ impl Tasks {
         let limit = Instant::now() + shared.settings.create_limit + MARGIN;
         let creation = entry.wait_for(limit, |entry| entry.desk().creation.result());
         creation.await.ok_or(TaskError::Stopping)?.map_err(|error| *error)?;
-        caller.reply().map_err(|error| TaskError::Fault {
-            operation: "create",
-            task_type: entry.kind.category.name.clone(),
-            cause: error.to_string(),
-        })
+        caller.reply().map_err(|error| entry.create_fault(error.to_string()))
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
+    TaskError,
     desk::{Deletion, Desk},
     history::Event,
     index::{CreateKey, NodeKey, TaskKey},
@@ -122,11 +123,6 @@ impl TaskEntry {
     /// Binds the entry to its job. A second job is ignored.
     pub(super) fn set_job(&self, job: Arc<dyn Job>) {
         let _ = self.job.set(job);
-    }
-
-    /// True once callers can have a handle.
-    pub(super) fn has_handle(&self) -> bool {
-        self.key.get().is_some()
     }
 
     /// Where the index has the entry, once there is a handle.
@@ -275,6 +271,11 @@ impl TaskEntry {
             desk.creation.give()
         };
         kept.map_or_else(|| self.own_handle().map(Bytes::from), Ok)
+    }
+
+    /// What a Create answers that failed here, not at the backend.
+    pub(super) fn create_fault(&self, cause: String) -> TaskError {
+        TaskError::Fault { operation: "create", task_type: self.kind.category.name.clone(), cause }
     }
 
     /// How long ago the Create was abandoned, if nobody has the handle or has

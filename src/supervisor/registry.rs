@@ -6,7 +6,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
 
 use super::{
-    TaskError, desk::Creation, entry::TaskEntry, history::Event, line::line, task::ConnectorPanic,
+    desk::Creation, entry::TaskEntry, history::Event, line::line, task::ConnectorPanic,
     tasks::Shared,
 };
 use crate::connector::{ConnectorError, Phase};
@@ -96,7 +96,7 @@ fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry
         // Released first: whoever hears of the failure may try again.
         shared.index.remove(&entry);
         entry.change(|desk| {
-            desk.creation = Creation::Failed(Box::new(creation_failed(&entry, exit)));
+            desk.creation = Creation::Failed(Box::new(entry.create_fault(exit.cause.clone())));
             desk.leave();
         });
         return;
@@ -114,12 +114,4 @@ fn restart(shared: &Shared, myself: &ActorRef<RegistryMsg>, entry: Arc<TaskEntry
         Duration::ZERO
     });
     myself.send_after(pause, move || RegistryMsg::Restart(entry));
-}
-
-fn creation_failed(entry: &TaskEntry, exit: &Exit) -> TaskError {
-    TaskError::Fault {
-        operation: "create",
-        task_type: entry.kind.category.name.clone(),
-        cause: exit.cause.clone(),
-    }
 }

@@ -57,9 +57,10 @@ impl Catalog {
         meta: &SensorMeta,
         inputs: impl FnOnce() -> Result<Map<String, Value>, ConnectorError>,
     ) -> bool {
-        let claims =
-            |sensor: &dyn AnySensor| inputs().map_or(true, |inputs| sensor.claims(&inputs));
-        self.find(meta).is_ok_and(|sensor| claims(&**sensor))
+        let Ok(sensor) = self.find(meta) else {
+            return false;
+        };
+        inputs().map_or(true, |inputs| sensor.claims(&inputs))
     }
 
     /// Refuses what can never come true.

@@ -72,7 +72,7 @@ impl TaskState {
             }
             Err(cause) => {
                 self.note_fault(Operation::Create, "panic", &cause);
-                Err(self.fault(cause))
+                Err(self.entry.create_fault(cause))
             }
         };
         match created {
@@ -115,7 +115,7 @@ impl TaskState {
     fn bind(&mut self, job: Arc<dyn Job>) -> Result<(Creation, bool), TaskError> {
         let entry = &self.entry;
         entry.set_job(job.clone());
-        let meta = job.meta().map_err(|error| self.fault(error.to_string()))?;
+        let meta = job.meta().map_err(|error| entry.create_fault(error.to_string()))?;
         let (handle, creation): (_, fn(_) -> _) = match self.shared.settings.handle {
             HandleFormat::Envelope => (entry.envelope(meta), Creation::New),
             HandleFormat::Plain => (meta.into(), Creation::Other),
@@ -148,14 +148,6 @@ impl TaskState {
         ));
         let task_type = self.entry.kind.category.name.clone();
         TaskError::Connector { operation: "create", task_type, error }
-    }
-
-    fn fault(&self, cause: String) -> TaskError {
-        TaskError::Fault {
-            operation: "create",
-            task_type: self.entry.kind.category.name.clone(),
-            cause,
-        }
     }
 
     /// The time that is left until the deadline, if one is enforced.

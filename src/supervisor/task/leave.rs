@@ -12,7 +12,7 @@ const SHORTEST: Duration = Duration::from_millis(10);
 impl TaskState {
     /// The task has ended: it stays for a while, for those who ask.
     pub(super) fn ended(&mut self) {
-        if !self.entry.has_handle() && self.keeps_result() {
+        if self.entry.key().is_none() && self.keeps_result() {
             self.shared.results.keep(&self.entry);
         }
         self.plan_leave();
@@ -58,7 +58,7 @@ impl TaskState {
         if deletion.is_wanted() {
             return None;
         }
-        if !entry.has_handle() {
+        if entry.key().is_none() {
             // Without a key nobody can ask again.
             let ended = entry.ended_for().filter(|_| self.keeps_result());
             return Some(
