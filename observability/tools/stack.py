@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -16,6 +16,9 @@ from typing import Any, Callable, TypeVar
 
 HERE = Path(__file__).resolve().parent
 OBSERVABILITY = HERE.parent
+sys.path.append(str(OBSERVABILITY.parent / "tests"))
+
+from ports import free_port  # noqa: E402
 
 START = 30.0
 """How long a program may take until it answers, in seconds."""
@@ -25,13 +28,6 @@ T = TypeVar("T")
 
 class Failed(Exception):
     """What a run found wrong."""
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody has."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def until(what: str, ask: Callable[[], T | None], seconds: float = START) -> T:

@@ -15,7 +15,6 @@ import hmac
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,10 @@ from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from ports import free_port  # noqa: E402
+
 START_LIMIT = 60.0
 BUCKET = "flightdeck"
 
@@ -37,12 +40,6 @@ AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZ
 
 class StartError(Exception):
     """A server did not come up."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def send(method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> None:
