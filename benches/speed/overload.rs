@@ -13,9 +13,12 @@ use crate::{
     cost::sensors,
     load::{Call, Calls, Executes, Gets, Lists, Open, Stage, Until, Wire, closed, millis, open},
     messages,
-    report::{Report, Target::AtMost},
+    report::{
+        Report,
+        Target::{self, AtMost},
+    },
     runtime,
-    scrape::total,
+    sensors::running,
     service::{CpuLimit, Service},
 };
 
@@ -28,6 +31,8 @@ const TIME: Duration = Duration::from_secs(2);
 /// How long callers wait. Propeller waits 10 s: here it is a fifth, as all times
 /// of the overload of the CPU, which stands for one of half a minute.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// How long propeller waits for the connectors.
+const LIST_LIMIT: Duration = Duration::from_secs(10);
 /// A window after the overload, in which it is as before or not.
 const WINDOW: Duration = Duration::from_millis(200);
 
@@ -35,8 +40,10 @@ const WINDOW: Duration = Duration::from_millis(200);
 const ASKED: usize = 1_000;
 /// The part of a core that the service has: `limits.cpu: 50m`.
 const CORES: f64 = 0.05;
-/// Connections that ask.
+/// Connections that ask, and calls under way on each while it answers as many as
+/// it can.
 const CONNECTIONS: usize = 16;
+const STREAMS: usize = 32;
 
 /// Requests under way at most, and how long each takes.
 const IN_FLIGHT: usize = 32;
@@ -49,31 +56,44 @@ pub fn run(settings: &Settings, report: &mut Report) {
     });
 }
 
-/// Gets of a service that has a part of a core.
+/// Gets of the floor and of a service that have a part of a core.
 async fn cpu(settings: &Settings, report: &mut Report) {
+    let floor = Service::floor();
+    let handles = sensors(&floor, ASKED).await;
+    limited(&floor, &Gets::of(&handles), "the floor", settings, report).await;
     let service = Service::flightdeck("");
     let handles = sensors(&service, ASKED).await;
-    let gets = Gets::of(&handles);
-    let _limit = CpuLimit::new(&service, CORES);
+    limited(&service, &Gets::of(&handles), "Flightdeck", settings, report).await;
+    let lost = lost(&service, &handles).await;
+    report.targeted("Gets with a CPU limit, Flightdeck: tasks lost", "", vec![lost], AtMost(0.0));
+}
+
+async fn limited(
+    service: &Service,
+    gets: &Gets,
+    name: &str,
+    settings: &Settings,
+    report: &mut Report,
+) {
+    let name = format!("Gets with a CPU limit, {name}");
+    let _limit = CpuLimit::new(service, CORES);
     let until = Until::Passed(settings.time(TIME));
-    closed(&service, &gets, CONNECTIONS, 4, until).await;
+    closed(service, gets, CONNECTIONS, STREAMS, until).await;
     let before = (service.usage(), Instant::now());
-    let capacity = closed(&service, &gets, CONNECTIONS, 4, until).await.rate();
+    let capacity = closed(service, gets, CONNECTIONS, STREAMS, until).await.rate();
     let used = (service.usage() - before.0).cpu.as_secs_f64() / before.1.elapsed().as_secs_f64();
-    report.figure("Gets with a CPU limit of 0.05: used", "cores", used);
-    report.figure("Gets with a CPU limit of 0.05: capacity", "calls/s", capacity);
-    for (name, over) in OVER {
+    report.figure(format!("{name}: used"), "cores", used);
+    report.figure(format!("{name}: capacity"), "calls/s", capacity);
+    for (times, over) in OVER {
         let load = Load::new(capacity, over, [2, 6, 4], settings);
-        let name = format!("Gets with a CPU limit of 0.05, {name}");
+        let name = format!("{name}, {times}");
         let stages = load.stages();
         let (open, lists) = tokio::join!(
-            open(channels(&service, CONNECTIONS).await, &gets, &stages, DEADLINE),
-            lists(&service, load.time()),
+            open(channels(service, CONNECTIONS).await, gets, &stages, DEADLINE),
+            lists(service, load.time()),
         );
-        load.tell(&name, &open, report);
+        load.tell(&name, &open, None, report);
         report.figure(format!("{name}: longest ListAgents"), "ms", lists);
-        let lost = lost(&service, &handles).await;
-        report.targeted(format!("{name}: tasks lost"), "", vec![lost], AtMost(0.0));
     }
 }
 
@@ -93,7 +113,7 @@ async fn in_flight(settings: &Settings, report: &mut Report) {
         let before = service.usage();
         let open = open(channels(&service, 2).await, &webhook, &load.stages(), DEADLINE).await;
         let cores = (service.usage() - before).cpu.as_secs_f64() / load.time().as_secs_f64();
-        load.tell(&name, &open, report);
+        load.tell(&name, &open, Some(AtMost(0.0)), report);
         report.figure(format!("{name}: CPU, calm included"), "cores", cores);
     }
 }
@@ -138,7 +158,8 @@ impl Load {
         self.end() + self.after
     }
 
-    fn tell(&self, name: &str, open: &Open, report: &mut Report) {
+    /// With how many percent may be lost.
+    fn tell(&self, name: &str, open: &Open, lost: Option<Target>, report: &mut Report) {
         let calm = open.between(Duration::ZERO, self.before);
         // The steady state: not what comes while the queues still fill.
         let seen = open.between(self.before + self.overload / 3, self.end());
@@ -158,12 +179,7 @@ impl Load {
         let before = millis(&calm.latency, 0.99);
         report.figure(of("good before, p99"), "ms", before);
         report.figure(of("until p99 is at most twice that"), "s", self.recovered(open, before));
-        report.targeted(
-            of("lost with their connection"),
-            "% of calls",
-            vec![all.percent(all.cut)],
-            AtMost(0.0),
-        );
+        report.aimed(of("lost with their connection"), "% of calls", all.percent(all.cut), lost);
         report.targeted(of("other errors"), "", vec![all.failed as f64], AtMost(0.0));
         if let Some(fault) = &open.fault {
             println!("  {name}: {fault}");
@@ -185,24 +201,25 @@ impl Load {
 }
 
 /// Asks for the connectors as propeller does, on a new connection each time, for
-/// so long: how long the slowest took, in milliseconds.
+/// so long: how long the slowest took, in milliseconds, infinite if one failed.
 async fn lists(service: &Service, time: Duration) -> f64 {
     let began = Instant::now();
-    let mut longest = Duration::ZERO;
+    let mut longest = 0.0_f64;
     while began.elapsed() < time {
         let asked = Instant::now();
         let mut list = Lists.on(service.connect().await);
-        list.call(0, Some(Duration::from_secs(10))).await.expect("the connectors");
-        longest = longest.max(asked.elapsed());
+        longest = match list.call(0, Some(LIST_LIMIT)).await {
+            Ok(()) => longest.max(asked.elapsed().as_secs_f64() * 1e3),
+            Err(_) => return f64::INFINITY,
+        };
         sleep(WINDOW).await;
     }
-    longest.as_secs_f64() * 1e3
+    longest
 }
 
 /// How many of the tasks it does not hold as running any more.
 async fn lost(service: &Service, handles: &[Bytes]) -> f64 {
     // Each must answer, and must not be another than before.
     closed(service, &Gets::of(handles), 1, 1, Until::Count(handles.len())).await;
-    let held = total(&service.scrape().await, "flightdeck_tasks{phase=\"RUNNING\"");
-    handles.len() as f64 - held
+    handles.len() as f64 - running(&service.scrape().await)
 }

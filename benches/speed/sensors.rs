@@ -12,6 +12,7 @@ use crate::{
         Report,
         Target::{self, AtMost},
     },
+    scrape::total,
     service::Service,
 };
 
@@ -35,6 +36,11 @@ pub fn memory_target(count: usize) -> Option<Target> {
 pub async fn primed(service: &Service, calls: &impl Calls) -> Usage {
     closed(service, calls, 1, 1, Until::Count(1)).await;
     service.usage()
+}
+
+/// How many tasks are live, from what Prometheus would scrape.
+pub fn running(scrape: &str) -> f64 {
+    total(scrape, "flightdeck_tasks{phase=\"RUNNING\"")
 }
 
 /// What sensors cost while nobody asks.
@@ -65,9 +71,12 @@ impl Polled {
         sleep(time).await;
         let used = service.usage();
         let seconds = from.2.elapsed().as_secs_f64();
+        let scrape = service.scrape().await;
+        let live = running(&scrape);
+        assert!(live >= count as f64, "{live} sensors are live, not {count}");
         Self {
             count,
-            lateness: Lateness::read(&service.scrape().await) - from.0,
+            lateness: Lateness::read(&scrape) - from.0,
             seconds,
             memory: (used - without).resident / 1024.0 / count as f64,
             cores: (used - from.1).cpu.as_secs_f64() / seconds,

@@ -1,7 +1,7 @@
 //! What a hundred thousand sensors on a thousand objects of a store cost: how
 //! many requests a round, and memory, lateness and CPU.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     Settings,
@@ -34,7 +34,10 @@ async fn measure(settings: &Settings, report: &mut Report) {
     ));
     let creates = Creates::new(|number| {
         let object = number % OBJECTS;
-        messages::file_sensor(&format!("s3://bench/{}/{object}", object / 100))
+        let mut sensor = messages::file_sensor(&format!("s3://bench/{}/{object}", object / 100));
+        // A hundred wait for the same object, and each is a task of its own.
+        write!(sensor.output_prefix, "/{number}").expect("text");
+        sensor
     });
     let without = primed(&service, &creates).await;
     let count = settings.count(SENSORS, 1_000);
