@@ -18,7 +18,7 @@ use crate::{
         Target::{self, AtMost},
     },
     runtime,
-    sensors::running,
+    scrape::running,
     service::{CpuLimit, Service},
 };
 
@@ -68,6 +68,7 @@ async fn cpu(settings: &Settings, report: &mut Report) {
     report.targeted("Gets with a CPU limit, Flightdeck: tasks lost", "", vec![lost], AtMost(0.0));
 }
 
+/// The highest rate of a service that has a part of a core, and what is more.
 async fn limited(
     service: &Service,
     gets: &Gets,

@@ -12,7 +12,7 @@ use crate::{
         Report,
         Target::{self, AtMost},
     },
-    scrape::total,
+    scrape::running,
     service::Service,
 };
 
@@ -36,11 +36,6 @@ pub fn memory_target(count: usize) -> Option<Target> {
 pub async fn primed(service: &Service, calls: &impl Calls) -> Usage {
     closed(service, calls, 1, 1, Until::Count(1)).await;
     service.usage()
-}
-
-/// How many tasks are live, from what Prometheus would scrape.
-pub fn running(scrape: &str) -> f64 {
-    total(scrape, "flightdeck_tasks{phase=\"RUNNING\"")
 }
 
 /// What sensors cost while nobody asks.
@@ -73,7 +68,7 @@ impl Polled {
         let seconds = from.2.elapsed().as_secs_f64();
         let scrape = service.scrape().await;
         let live = running(&scrape);
-        assert!(live >= count as f64, "{live} sensors are live, not {count}");
+        assert!(live >= count as f64, "{live} sensors are RUNNING, not {count}");
         Self {
             count,
             lateness: Lateness::read(&scrape) - from.0,

@@ -17,8 +17,7 @@ use crate::{
     cost::{Cost, POLLED_ONCE, SIXTEEN, waiting},
     load::{Closed, Deletes, Gets, Timed, Until, closed},
     report::Report,
-    runtime,
-    scrape::total,
+    runtime, scrape,
     sensors::{Polled, memory_target, primed},
     service::Service,
 };
@@ -159,7 +158,7 @@ async fn adopt(service: &Service, gets: Gets, count: usize, began: Instant) -> A
 
 /// How many tasks a service has.
 async fn live(service: &Service) -> usize {
-    total(&service.scrape().await, "flightdeck_tasks{") as usize
+    scrape::live(&service.scrape().await) as usize
 }
 
 /// With a comma between thousands.
